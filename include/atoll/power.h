@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file power.h
+ * Room `power`: meters. Timestamped scans of a board's rails in, energy between markers with its 95 %
+ * expanded uncertainty out (GUM, JCGM 100:2008). A meter is opened by name: `none`, `synth` (fed by
+ * a simulated board through the same frames as hardware), `replay:FILE`, `serial:PORT`.
+ *
+ * The scan index is the clock: energy is integrated by trapezoid on the scan grid with fractional
+ * samples at the markers; a lost scan is a gap that is reported, never held.
+ */
+#ifndef ATOLL_POWER_H
+#define ATOLL_POWER_H
+
+#include <atoll/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ATOLL_METER_RAILS_MAX 8
+
+struct atoll_meter;
+
+struct atoll_meter_rail {
+    const char *name; ///< borrowed while the meter is open
+    double volt;      ///< nominal
+};
+struct atoll_meter_opts {
+    const struct atoll_meter_rail *rails; ///< what is wired to which channel
+    uint32_t n_rails;
+    double rate_hz;      ///< scans per second; 0: the meter's default
+    uint64_t seed;       ///< synth: of its errors
+    bool ideal;          ///< synth: no noise, no quantization, no gain or zero error (tests)
+    bool keep_scans;     ///< keep all scans for atoll_meter_trace
+};
+/** ATOLL_EUSAGE: unknown kind (known ones listed); ATOLL_EDEVICE: cannot be opened. "none" gives *m = NULL. */
+ATOLL_API int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct atoll_meter **m, struct atoll_err *err);
+ATOLL_API void atoll_meter_close(struct atoll_meter **m);
+
+struct atoll_meter_info {
+    const char *kind;         ///< "synth", ...
+    const char *description;  ///< sensor, firmware, calibration date
+    enum atoll_origin origin; ///< SIMULATED for synth, MEASURED for hardware
+    double rate_hz;
+    bool fed;                 ///< wants atoll_meter_feed
+};
+ATOLL_API void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out);
+
+ATOLL_API int atoll_meter_start(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err); ///< host (device) time now
+ATOLL_API int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err);
+/** For meters that are fed: the rails' power from `t_ns` on. Times must not go back. Signature of atoll_rail_fn. */
+ATOLL_API void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw, uint32_t n_rails);
+/** Sets a marker at host time; returns its number >= 0 or a negative code. */
+ATOLL_API int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label, struct atoll_err *err);
+
+struct atoll_energy {
+    double seconds;
+    double energy_mj, u95_mj;     ///< NAN when the window holds no scan
+    double mean_w;
+    double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj; ///< standard components
+    double coverage_k;            ///< from the effective degrees of freedom
+    uint64_t scans, lost_scans;   ///< in the window
+};
+/** Energy of each rail (`rails[n_rails]`, may be NULL) and of all together between two markers. ATOLL_ENO:
+ *  a gap lies in the window (figures are filled all the same, err says where). */
+ATOLL_API int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct atoll_energy *rails, struct atoll_energy *total, struct atoll_err *err);
+
+/** Scans kept: times in ns (host time by the fitted map) and power per rail in mW, row-major [n][n_rails]; borrowed until
+ *  the next call or close. */
+struct atoll_trace {
+    const uint64_t *t_ns;
+    const float *rail_mw;
+    size_t n;
+    uint32_t n_rails;
+};
+ATOLL_API int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct atoll_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
