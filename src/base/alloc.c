@@ -2,6 +2,7 @@
 /* The only door to the heap. It counts, so that a test can make each allocation fail in turn. */
 #include <atoll/base.h>
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,15 @@
 static atomic_uint_fast64_t calls;
 static atomic_uint_fast64_t fail_at; /* number of the call that fails; 0: none */
 
+/* An injected failure sets errno as malloc's own does. */
 static bool must_fail(void)
 {
     const uint64_t call = atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1;
-    return call == atomic_load_explicit(&fail_at, memory_order_relaxed);
+    if (call != atomic_load_explicit(&fail_at, memory_order_relaxed)) {
+        return false;
+    }
+    errno = ENOMEM;
+    return true;
 }
 
 void *atoll_alloc(size_t bytes)

@@ -4,6 +4,7 @@
 
 #include "base_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -79,8 +80,10 @@ static int parse(const char *path, const struct atoll_map *map, json_t **out, st
         return code;
     }
     json_error_t error = {0};
+    /* Inside a string jansson calls a lack of memory an invalid token; errno knows better. */
+    errno = 0;
     json_t *j = json_loadb((const char *)map->data, map->size, JSON_REJECT_DUPLICATES, &error);
-    if (j == NULL && (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory)) {
+    if (j == NULL && errno == ENOMEM) {
         return atoll_fail_nomem(err, path, map->size);
     }
     if (j == NULL) {
