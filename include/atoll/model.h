@@ -77,7 +77,7 @@ struct atoll_quant {
 enum atoll_fill_kind {
     ATOLL_FILL_NONE,   ///< bytes are in `data`
     ATOLL_FILL_ZERO,   ///< all zero
-    ATOLL_FILL_INT8,   ///< int8, roughly normal, full range -127..127, never all zero
+    ATOLL_FILL_INT8,   ///< int8, roughly normal (deviation 44), full range -127..127, no zeros
     ATOLL_FILL_BIAS32, ///< int32, uniform in [-1000, 1000], never 0
 };
 struct atoll_fill {
@@ -95,7 +95,7 @@ struct atoll_tensor {
     struct atoll_quant quant;
     bool is_constant;               ///< has bytes in the file or a fill
     bool is_variable;               ///< state kept between invocations (LSTM)
-    const void *data;               ///< constant bytes, borrowed from the file; NULL for fills
+    const void *data;               ///< constant bytes, borrowed from the file, NULL for fills; may be unaligned: memcpy
     uint64_t data_bytes;            ///< byte count of the constant (fill or data); 0 for activations
     struct atoll_fill fill;
     uint64_t bytes;                 ///< elements * type size
@@ -112,12 +112,12 @@ struct atoll_op_attr {
     int32_t stride_h, stride_w;     ///< 1 where absent
     int32_t dilation_h, dilation_w; ///< 1 where absent
     int32_t filter_h, filter_w;     ///< pools; for convolutions the weight shape counts
-    int32_t depth_multiplier;
+    int32_t depth_multiplier;       ///< depthwise; 0 in a built operator: taken from the shapes
     enum atoll_activation activation;
     int32_t axis;                   ///< concatenation, pack, unpack, gather
     bool keep_dims;                 ///< reducers, fully connected (keep_num_dims)
     bool align_corners, half_pixel_centers;
-    float beta;                     ///< softmax
+    float beta;                     ///< softmax; 1 by default, since no softmax is written with 0
     float alpha;                    ///< leaky relu
     int32_t weights_format;         ///< fully connected: 0 default, 1 shuffled
     int32_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask;
@@ -165,7 +165,9 @@ struct atoll_model {
     const char *subgraph_name;
     const struct atoll_metadata *metadata;
     uint32_t n_metadata;
+    const void *raw;            ///< private to the model room (signatures kept for the writer)
     struct atoll_arena *arena;  ///< private: owns the graph
+    const uint8_t *bytes;       ///< private: the file_bytes of the file; NULL for built models
     struct atoll_map *map;      ///< private: owns the bytes, NULL for built models
 };
 
@@ -218,13 +220,16 @@ ATOLL_API int atoll_model_sha256(const struct atoll_model *m, char hex[65], stru
 
 /* ---------------------------------------------------------------- analysing */
 
-/** Numbers of one operator, from shapes alone. */
+/** Numbers of one operator, from shapes alone (docs/method-model.md). Recurrent operators are counted
+ *  apart: published totals, and the golden values, hold convolutions and fully connected layers only. */
 struct atoll_op_info {
-    uint64_t macs;         ///< conv, depthwise, fully connected, transpose conv, LSTM, batch matmul; else 0
-    uint64_t weight_bytes; ///< constant weight bytes (conv, depthwise, fc, transpose conv, LSTM), bias apart
+    uint64_t macs;         ///< conv, depthwise, fully connected, transpose conv, batch matmul; else 0
+    uint64_t weight_bytes; ///< constant weight bytes (conv, depthwise, fc, transpose conv), bias apart
     uint64_t bias_bytes;
+    uint64_t gate_macs;         ///< LSTM: products of input and recurrent weights over all time steps; else 0
+    uint64_t gate_weight_bytes; ///< LSTM: constant input, recurrent, peephole and projection weights
     uint64_t const_bytes;  ///< bytes of all constant inputs (what the cut rule weighs)
-    uint64_t in_bytes;     ///< activation inputs
+    uint64_t in_bytes;     ///< activation inputs (every listing counts; state tensors included)
     uint64_t out_bytes;    ///< all outputs
 };
 ATOLL_API void atoll_op_info(const struct atoll_model *m, uint32_t op, struct atoll_op_info *out);
@@ -239,7 +244,10 @@ ATOLL_API const char *atoll_op_name(const struct atoll_op *op, char buf[64]);
  *  Looks at the operator alone; atoll_model_mapping also applies "everything after the first
  *  unsupported operator". Text lives in buf. */
 ATOLL_API const char *atoll_op_unmapped_why(const struct atoll_model *m, uint32_t op, char buf[256]);
-/** maps[n_ops]: true when the operator lands on the Edge TPU (one subgraph, as without -a). */
+/** Why an operator stays on the CPU although it could be mapped itself (compiler's words). */
+#define ATOLL_WHY_SECOND_SUBGRAPH "More than one subgraph is not supported"
+/** maps[n_ops]: true when the operator lands on the Edge TPU (one subgraph, as without -a): it can be
+ *  mapped, and no path leads to it from a mapped operator through an unmapped one. */
 ATOLL_API void atoll_model_mapping(const struct atoll_model *m, bool *maps);
 
 /** Order of operators in which edgetpu_compiler and libcoral cut (Kahn with a stack: last pushed
