@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dump: one JSON object a line, rows by natural key, each run followed by its rails and series. Canonical: without
- * what is private to a file or a machine, so that two databases hold the same results exactly when their dumps are equal.
+ * The dump: one JSON object a line, rows by natural key, each run followed by its rails and
+ * series. Canonical: without what is private to a file or a machine, so that two databases hold
+ * the same results exactly when their dumps are equal.
  */
 #include "store_internal.h"
 
@@ -25,7 +26,8 @@ static int put_series_hash(struct dump *d, const struct atoll__series_row *r)
     size_t n = 0;
     const int rc = atoll__series_open(r->data.data, r->data.bytes, &raw, &n, d->err);
     if (rc) {
-        return atoll_fail_at(d->err, "%s: %s of run %lld", d->s->path, r->kind, (long long)r->run), rc;
+        atoll_fail_at(d->err, "%s: %s of run %lld", d->s->path, r->kind, (long long)r->run);
+        return rc;
     }
     char hex[65];
     atoll_sha256_hex(raw, n, hex);
@@ -57,7 +59,10 @@ static int put_line(struct dump *d, const struct atoll__table *t, const void *ro
         if (d->canonical && (c->flags & ATOLL__COLUMN_LOCAL)) {
             continue;
         }
-        atoll_buf_printf(&d->line, ",\"%s\":", c->type == ATOLL__COLUMN_BLOB ? "sha256" : (c->flags & ATOLL__COLUMN_RUN) ? "run" : c->name);
+        atoll_buf_printf(&d->line, ",\"%s\":",
+                         c->type == ATOLL__COLUMN_BLOB    ? "sha256"
+                         : (c->flags & ATOLL__COLUMN_RUN) ? "run"
+                                                          : c->name);
         if (c->type == ATOLL__COLUMN_BLOB) {
             const int rc = put_series_hash(d, row);
             if (rc) {
@@ -89,13 +94,15 @@ static int dump_run(void *user, const void *row)
     d->run = r;
     for (enum atoll__table_id id = ATOLL__TABLE_RAIL; id <= ATOLL__TABLE_SERIES && !rc; id++) {
         d->table = id;
-        rc = atoll__store_each(d->s, id, (struct atoll__filter){.number = r->id}, dump_row, d, d->err);
+        rc = atoll__store_each(d->s, id, (struct atoll__filter){.number = r->id}, dump_row, d,
+                               d->err);
     }
     d->run = NULL;
     return rc;
 }
 
-int atoll_store_dump(struct atoll_store *s, bool canonical, void (*put)(void *u, const char *line), void *u, struct atoll_err *err)
+int atoll_store_dump(struct atoll_store *s, bool canonical, void (*put)(void *u, const char *line),
+                     void *u, struct atoll_err *err)
 {
     struct dump d = {.s = s, .canonical = canonical, .put = put, .u = u, .err = err};
     const struct atoll__filter all = {.all = true};

@@ -2,7 +2,8 @@
 /* Reading rows. */
 #include "store_internal.h"
 
-static int step_rows(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t, atoll__row_fn fn, void *user, struct atoll_err *err)
+static int step_rows(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t,
+                     atoll__row_fn fn, void *user, struct atoll_err *err)
 {
     for (;;) {
         const int step = sqlite3_step(st);
@@ -23,7 +24,8 @@ static int step_rows(struct atoll_store *s, sqlite3_stmt *st, const struct atoll
     }
 }
 
-int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct atoll__filter f, atoll__row_fn fn, void *user, struct atoll_err *err)
+int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct atoll__filter f,
+                      atoll__row_fn fn, void *user, struct atoll_err *err)
 {
     /* Taken out of the cache while in use: `fn` may read the same table. */
     const struct atoll__table *t = &atoll__tables[id];
@@ -33,7 +35,8 @@ int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct ato
     *kept = NULL;
     int rc = st ? 0 : atoll__store_prepare_each(s, id, all, &st, err);
     if (!rc && !all) {
-        const int bound = f.text ? sqlite3_bind_text(st, 1, f.text, -1, SQLITE_TRANSIENT) : sqlite3_bind_int64(st, 1, f.number);
+        const int bound = f.text ? sqlite3_bind_text(st, 1, f.text, -1, SQLITE_TRANSIENT)
+                                 : sqlite3_bind_int64(st, 1, f.number);
         rc = bound == SQLITE_OK ? 0 : atoll__store_fail(s, bound, "binding a value", err);
     }
     rc = rc ? rc : step_rows(s, st, t, fn, user, err);
@@ -47,30 +50,35 @@ int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct ato
 }
 
 /* The typed faces: each calls its row function through a small adapter. */
-#define EACH(noun, row_type)                                                                                         \
-    struct noun##_call {                                                                                             \
-        int (*fn)(void *u, const struct row_type *r);                                                                \
-        void *u;                                                                                                     \
-    };                                                                                                               \
-    static int noun##_row(void *user, const void *row)                                                               \
-    {                                                                                                                \
-        const struct noun##_call *c = user;                                                                          \
-        return c->fn(c->u, row);                                                                                     \
+#define EACH(noun, row_type)                                                                       \
+    struct noun##_call {                                                                           \
+        int (*fn)(void *u, const struct row_type *r);                                              \
+        void *u;                                                                                   \
+    };                                                                                             \
+    static int noun##_row(void *user, const void *row)                                             \
+    {                                                                                              \
+        const struct noun##_call *c = user;                                                        \
+        return c->fn(c->u, row);                                                                   \
     }
-#define EACH_ALL(noun, row_type, id)                                                                                 \
-    EACH(noun, row_type)                                                                                             \
-    int atoll_store_each_##noun(struct atoll_store *s, int (*fn)(void *u, const struct row_type *r), void *u, struct atoll_err *err) \
-    {                                                                                                                \
-        struct noun##_call c = {fn, u};                                                                              \
-        return atoll__store_each(s, id, (struct atoll__filter){.all = true}, noun##_row, &c, err);                   \
+#define EACH_ALL(noun, row_type, id)                                                               \
+    EACH(noun, row_type)                                                                           \
+    int atoll_store_each_##noun(struct atoll_store *s,                                             \
+                                int (*fn)(void *u, const struct row_type *r), void *u,             \
+                                struct atoll_err *err)                                             \
+    {                                                                                              \
+        struct noun##_call c = {fn, u};                                                            \
+        return atoll__store_each(s, id, (struct atoll__filter){.all = true}, noun##_row, &c, err); \
     }
-#define EACH_OF_EXPERIMENT(noun, row_type, id)                                                                       \
-    EACH(noun, row_type)                                                                                             \
-    int atoll_store_each_##noun(struct atoll_store *s, const char *experiment, int (*fn)(void *u, const struct row_type *r), void *u, \
-                                struct atoll_err *err)                                                               \
-    {                                                                                                                \
-        struct noun##_call c = {fn, u};                                                                              \
-        return atoll__store_each(s, id, (struct atoll__filter){.all = !experiment, .text = experiment}, noun##_row, &c, err); \
+#define EACH_OF_EXPERIMENT(noun, row_type, id)                                                     \
+    EACH(noun, row_type)                                                                           \
+    int atoll_store_each_##noun(struct atoll_store *s, const char *experiment,                     \
+                                int (*fn)(void *u, const struct row_type *r), void *u,             \
+                                struct atoll_err *err)                                             \
+    {                                                                                              \
+        struct noun##_call c = {fn, u};                                                            \
+        return atoll__store_each(s, id,                                                            \
+                                 (struct atoll__filter){.all = !experiment, .text = experiment},   \
+                                 noun##_row, &c, err);                                             \
     }
 EACH_ALL(experiment, atoll_experiment_row, ATOLL__TABLE_EXPERIMENT)
 EACH_ALL(model, atoll_model_row, ATOLL__TABLE_MODEL)
@@ -80,13 +88,17 @@ EACH_OF_EXPERIMENT(layer, atoll_layer_row, ATOLL__TABLE_LAYER)
 EACH_OF_EXPERIMENT(run, atoll_run_row, ATOLL__TABLE_RUN)
 
 EACH(rail, atoll_rail_row)
-int atoll_store_each_rail(struct atoll_store *s, int64_t run, int (*fn)(void *u, const struct atoll_rail_row *r), void *u, struct atoll_err *err)
+int atoll_store_each_rail(struct atoll_store *s, int64_t run,
+                          int (*fn)(void *u, const struct atoll_rail_row *r), void *u,
+                          struct atoll_err *err)
 {
     struct rail_call c = {fn, u};
-    return atoll__store_each(s, ATOLL__TABLE_RAIL, (struct atoll__filter){.number = run}, rail_row, &c, err);
+    return atoll__store_each(s, ATOLL__TABLE_RAIL, (struct atoll__filter){.number = run}, rail_row,
+                             &c, err);
 }
 
-int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found, struct atoll_err *err)
+int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found,
+                        struct atoll_err *err)
 {
     union atoll__any_row row;
     const int rc = atoll__store_get(s, ATOLL__TABLE_RUN, key, &row, err);
@@ -99,7 +111,8 @@ int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, 
 }
 
 /* The series of a run, still packed; *row is empty (n = 0) when the run has none. */
-static int get_series(struct atoll_store *s, int64_t run, const char *kind, union atoll__any_row *row, struct atoll_err *err)
+static int get_series(struct atoll_store *s, int64_t run, const char *kind,
+                      union atoll__any_row *row, struct atoll_err *err)
 {
     const struct atoll__series_row key = {.run = run, .kind = kind};
     int rc = atoll__store_get(s, ATOLL__TABLE_SERIES, &key, row, err);
@@ -113,7 +126,8 @@ static int get_series(struct atoll_store *s, int64_t run, const char *kind, unio
     return rc;
 }
 
-static int end_series(struct atoll_store *s, int64_t run, const char *kind, int rc, struct atoll_err *err)
+static int end_series(struct atoll_store *s, int64_t run, const char *kind, int rc,
+                      struct atoll_err *err)
 {
     atoll__store_get_end(s, ATOLL__TABLE_SERIES);
     if (rc && err) {
@@ -122,13 +136,15 @@ static int end_series(struct atoll_store *s, int64_t run, const char *kind, int 
     return rc;
 }
 
-int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us, size_t *n, struct atoll_err *err)
+int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us, size_t *n,
+                            struct atoll_err *err)
 {
     union atoll__any_row row;
     double *v = NULL;
     int rc = get_series(s, run, "samples", &row, err);
     if (!rc && row.series.n) {
-        rc = atoll__series_unpack_samples(row.series.data.data, row.series.data.bytes, (size_t)row.series.n, &v, err);
+        rc = atoll__series_unpack_samples(row.series.data.data, row.series.data.bytes,
+                                          (size_t)row.series.n, &v, err);
     }
     if (!rc) {
         *latency_us = v;
@@ -137,14 +153,17 @@ int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency
     return end_series(s, run, "samples", rc, err);
 }
 
-int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, float **rail_mw, size_t *n, uint32_t *n_rails, struct atoll_err *err)
+int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, float **rail_mw,
+                          size_t *n, uint32_t *n_rails, struct atoll_err *err)
 {
     union atoll__any_row row;
     uint64_t *t = NULL;
     float *mw = NULL;
     int rc = get_series(s, run, "trace", &row, err);
     if (!rc && row.series.n) {
-        rc = atoll__series_unpack_trace(row.series.data.data, row.series.data.bytes, (size_t)row.series.n, (uint32_t)row.series.n_rails, &t, &mw, err);
+        rc = atoll__series_unpack_trace(row.series.data.data, row.series.data.bytes,
+                                        (size_t)row.series.n, (uint32_t)row.series.n_rails, &t, &mw,
+                                        err);
     }
     if (!rc) {
         *t_ns = t;
@@ -155,13 +174,15 @@ int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, f
     return end_series(s, run, "trace", rc, err);
 }
 
-int atoll_store_get_timeline(struct atoll_store *s, int64_t run, struct atoll_span **spans, size_t *n, struct atoll_err *err)
+int atoll_store_get_timeline(struct atoll_store *s, int64_t run, struct atoll_span **spans,
+                             size_t *n, struct atoll_err *err)
 {
     union atoll__any_row row;
     struct atoll_span *v = NULL;
     int rc = get_series(s, run, "timeline", &row, err);
     if (!rc && row.series.n) {
-        rc = atoll__series_unpack_timeline(row.series.data.data, row.series.data.bytes, (size_t)row.series.n, &v, err);
+        rc = atoll__series_unpack_timeline(row.series.data.data, row.series.data.bytes,
+                                           (size_t)row.series.n, &v, err);
     }
     if (!rc) {
         *spans = v;

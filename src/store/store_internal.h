@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file store_internal.h
- * Private to the room `store`. One const table per row type (store_tables.c) says which column holds
- * which struct field; creation, insertion, reading, comparison, dump and merge all follow it, so a new field
- * is one line there.
+ * Private to the room `store`. One const table per row type (store_tables.c) says which column
+ * holds which struct field; creation, insertion, reading, comparison, dump and merge all follow
+ * it, so a new field is one line there.
  */
 #ifndef ATOLL_STORE_INTERNAL_H
 #define ATOLL_STORE_INTERNAL_H
@@ -27,8 +27,8 @@ enum atoll__column_flag {
     ATOLL__COLUMN_KEY = 2,      ///< part of the natural key
     ATOLL__COLUMN_NOT_NULL = 4, ///< text that must be there
     ATOLL__COLUMN_LOCAL = 8,    ///< left out of the canonical dump and of comparisons
-    ATOLL__COLUMN_KEPT = 16,    ///< a second row of the same key may differ here; the first one stays
-    ATOLL__COLUMN_RUN = 32,     ///< number of a row of table run
+    ATOLL__COLUMN_KEPT = 16, ///< a second row of the same key may differ here; the first one stays
+    ATOLL__COLUMN_RUN = 32,  ///< number of a row of table run
 };
 struct atoll__blob {
     const void *data;
@@ -94,20 +94,27 @@ struct atoll_store {
 int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct atoll_err *err);
 /** The sentence for a database whose content cannot be right. */
 int atoll__store_damaged(struct atoll_store *s, struct atoll_err *err, const char *what);
-int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action, struct atoll_err *err);
+int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action,
+                      struct atoll_err *err);
 
 /* SQL from the tables (store_sql.c) */
 void atoll__store_sql_create(const struct atoll__table *t, struct atoll_buf *sql);
-int atoll__store_prepare_insert(struct atoll_store *s, enum atoll__table_id id, struct atoll_err *err);
+int atoll__store_prepare_insert(struct atoll_store *s, enum atoll__table_id id,
+                                struct atoll_err *err);
 int atoll__store_prepare_get(struct atoll_store *s, enum atoll__table_id id, struct atoll_err *err);
-int atoll__store_prepare_each(struct atoll_store *s, enum atoll__table_id id, bool all, sqlite3_stmt **st, struct atoll_err *err);
+int atoll__store_prepare_each(struct atoll_store *s, enum atoll__table_id id, bool all,
+                              sqlite3_stmt **st, struct atoll_err *err);
 
 /* rows (store_row.c) */
-int atoll__store_bind(struct atoll_store *s, sqlite3_stmt *st, int index, const struct atoll__column *c, const void *row, struct atoll_err *err);
-/** Reads the current row of a SELECT over all columns; text and blobs are borrowed from the statement. */
-int atoll__store_row(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t, void *row, struct atoll_err *err);
+int atoll__store_bind(struct atoll_store *s, sqlite3_stmt *st, int index,
+                      const struct atoll__column *c, const void *row, struct atoll_err *err);
+/** Reads the current row of a SELECT over all columns; text and blobs are borrowed from the
+ * statement. */
+int atoll__store_row(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t,
+                     void *row, struct atoll_err *err);
 /** First column in which two rows of the same key contradict each other; NULL: none. */
-const struct atoll__column *atoll__store_differs(const struct atoll__table *t, const void *a, const void *b);
+const struct atoll__column *atoll__store_differs(const struct atoll__table *t, const void *a,
+                                                 const void *b);
 /** "column=value column=value" of the natural key. */
 void atoll__store_key_text(const struct atoll__table *t, const void *row, struct atoll_buf *out);
 /** JSON value of a field ("null", 1.5, "text"). A blob is its byte count. */
@@ -115,27 +122,40 @@ void atoll__store_json_value(const struct atoll__column *c, const void *row, str
 void atoll__store_json_text(const char *text, struct atoll_buf *out);
 
 /** Inserts; *inserted false when the natural key is there already. */
-int atoll__store_insert(struct atoll_store *s, enum atoll__table_id id, const void *row, bool *inserted, struct atoll_err *err);
-/** The row with the same natural key as `key`, until atoll__store_get_end; ATOLL_ENOTFOUND quietly (err untouched). */
-int atoll__store_get(struct atoll_store *s, enum atoll__table_id id, const void *key, void *row, struct atoll_err *err);
+int atoll__store_insert(struct atoll_store *s, enum atoll__table_id id, const void *row,
+                        bool *inserted, struct atoll_err *err);
+/** The row with the same natural key as `key`, until atoll__store_get_end; ATOLL_ENOTFOUND
+ * quietly (err untouched). */
+int atoll__store_get(struct atoll_store *s, enum atoll__table_id id, const void *key, void *row,
+                     struct atoll_err *err);
 void atoll__store_get_end(struct atoll_store *s, enum atoll__table_id id);
 typedef int (*atoll__row_fn)(void *user, const void *row);
-/** All rows by natural key; `text` or `number` selects by the table's `where` column unless `all`. */
+/** All rows by natural key; `text` or `number` selects by the table's `where` column unless
+ * `all`. */
 struct atoll__filter {
     bool all;
     const char *text;
     int64_t number;
 };
-int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct atoll__filter f, atoll__row_fn fn, void *user, struct atoll_err *err);
+int atoll__store_each(struct atoll_store *s, enum atoll__table_id id, struct atoll__filter f,
+                      atoll__row_fn fn, void *user, struct atoll_err *err);
 
 /* series (store_series.c): bytes <-> values */
-int atoll__series_pack_samples(const double *latency_us, size_t n, struct atoll_buf *out, struct atoll_err *err);
-int atoll__series_unpack_samples(const void *data, size_t bytes, size_t n, double **latency_us, struct atoll_err *err);
-int atoll__series_pack_trace(const uint64_t *t_ns, const float *rail_mw, size_t n, uint32_t n_rails, struct atoll_buf *out, struct atoll_err *err);
-int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_t n_rails, uint64_t **t_ns, float **rail_mw, struct atoll_err *err);
-int atoll__series_pack_timeline(const struct atoll_span *spans, size_t n, struct atoll_buf *out, struct atoll_err *err);
-int atoll__series_unpack_timeline(const void *data, size_t bytes, size_t n, struct atoll_span **spans, struct atoll_err *err);
-/** The bytes before compression, owned: the same on every machine, so that hashes can be compared. */
-int atoll__series_open(const void *data, size_t bytes, uint8_t **raw, size_t *n, struct atoll_err *err);
+int atoll__series_pack_samples(const double *latency_us, size_t n, struct atoll_buf *out,
+                               struct atoll_err *err);
+int atoll__series_unpack_samples(const void *data, size_t bytes, size_t n, double **latency_us,
+                                 struct atoll_err *err);
+int atoll__series_pack_trace(const uint64_t *t_ns, const float *rail_mw, size_t n, uint32_t n_rails,
+                             struct atoll_buf *out, struct atoll_err *err);
+int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_t n_rails,
+                               uint64_t **t_ns, float **rail_mw, struct atoll_err *err);
+int atoll__series_pack_timeline(const struct atoll_span *spans, size_t n, struct atoll_buf *out,
+                                struct atoll_err *err);
+int atoll__series_unpack_timeline(const void *data, size_t bytes, size_t n,
+                                  struct atoll_span **spans, struct atoll_err *err);
+/** The bytes before compression, owned: the same on every machine, so that hashes can be
+ * compared. */
+int atoll__series_open(const void *data, size_t bytes, uint8_t **raw, size_t *n,
+                       struct atoll_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging: everything of another database, in one transaction. Same key, same content; else nothing is changed. */
+/* Merging: everything of another database, in one transaction. Same key, same content; else
+ * nothing is changed. */
 #include "store_internal.h"
 
 #include <string.h>
@@ -7,24 +8,28 @@
 struct merge {
     struct atoll_store *into, *from;
     enum atoll__table_id table;
-    int64_t run;       ///< number in `into` of the run at hand
+    int64_t run; ///< number in `into` of the run at hand
     bool run_was_there;
-    size_t rows;       ///< rows of the table at hand that the run has in `from`
+    size_t rows; ///< rows of the table at hand that the run has in `from`
     struct atoll_err *err;
 };
 
-static int conflict(const struct merge *m, enum atoll__table_id id, const void *row, const char *column)
+static int conflict(const struct merge *m, enum atoll__table_id id, const void *row,
+                    const char *column)
 {
     struct atoll_buf key = {0};
     atoll__store_key_text(&atoll__tables[id], row, &key);
     const int rc = key.failed ? atoll_fail_nomem(m->err, "a sentence", 0)
-                              : atoll_fail(m->err, ATOLL_EINPUT, "%s and %s contradict each other: %s %.400s: %s differs", m->into->path,
-                                           m->from->path, atoll__tables[id].name, key.data, column);
+                              : atoll_fail(m->err, ATOLL_EINPUT,
+                                           "%s and %s contradict each other: %s %.400s: %s differs",
+                                           m->into->path, m->from->path, atoll__tables[id].name,
+                                           key.data, column);
     atoll_buf_finish(&key);
     return rc;
 }
 
-static int same_series(const struct merge *m, const struct atoll__series_row *a, const struct atoll__series_row *b)
+static int same_series(const struct merge *m, const struct atoll__series_row *a,
+                       const struct atoll__series_row *b)
 {
     uint8_t *x = NULL, *y = NULL;
     size_t nx = 0, ny = 0;
@@ -39,7 +44,8 @@ static int same_series(const struct merge *m, const struct atoll__series_row *a,
 }
 
 /* Inserts `row` into `into`, or checks that what is there agrees. *had: was there. */
-static int add_or_check(struct merge *m, enum atoll__table_id id, const void *row, bool *had, int64_t *run)
+static int add_or_check(struct merge *m, enum atoll__table_id id, const void *row, bool *had,
+                        int64_t *run)
 {
     bool inserted = false;
     int rc = atoll__store_insert(m->into, id, row, &inserted, m->err);
@@ -95,13 +101,18 @@ static int merge_children(struct merge *m, enum atoll__table_id id, int64_t run_
 {
     m->table = id;
     m->rows = 0;
-    int rc = atoll__store_each(m->from, id, (struct atoll__filter){.number = run_from}, merge_child, m, m->err);
+    int rc = atoll__store_each(m->from, id, (struct atoll__filter){.number = run_from}, merge_child,
+                               m, m->err);
     if (!rc && m->run_was_there) {
         size_t there = 0;
-        rc = atoll__store_each(m->into, id, (struct atoll__filter){.number = m->run}, count_row, &there, m->err);
+        rc = atoll__store_each(m->into, id, (struct atoll__filter){.number = m->run}, count_row,
+                               &there, m->err);
         if (!rc && there != m->rows) {
-            rc = atoll_fail(m->err, ATOLL_EINPUT, "%s and %s contradict each other: run %lld has %zu rows of %s in one and %zu in the other",
-                            m->into->path, m->from->path, (long long)run_from, there, atoll__tables[id].name, m->rows);
+            rc = atoll_fail(m->err, ATOLL_EINPUT,
+                            "%s and %s contradict each other: run %lld has %zu rows of %s in one "
+                            "and %zu in the other",
+                            m->into->path, m->from->path, (long long)run_from, there,
+                            atoll__tables[id].name, m->rows);
         }
     }
     return rc;
@@ -126,7 +137,8 @@ static int merge_row(void *user, const void *row)
 
 int atoll_store_merge(struct atoll_store *s, struct atoll_store *in, struct atoll_err *err)
 {
-    static const enum atoll__table_id plain[] = {ATOLL__TABLE_EXPERIMENT, ATOLL__TABLE_MODEL, ATOLL__TABLE_PLAN, ATOLL__TABLE_STAGE,
+    static const enum atoll__table_id plain[] = {ATOLL__TABLE_EXPERIMENT, ATOLL__TABLE_MODEL,
+                                                 ATOLL__TABLE_PLAN, ATOLL__TABLE_STAGE,
                                                  ATOLL__TABLE_LAYER};
     struct merge m = {.into = s, .from = in, .err = err};
     const struct atoll__filter all = {.all = true};

@@ -2,11 +2,12 @@
 /*
  * Opening, with all checks, and closing.
  *
- * Journal: the rollback journal (journal_mode = DELETE), synchronous = FULL. WAL would be a little faster, but it
- * needs shared memory between the processes that use a file, which network file systems do not give; sweeps on
- * clusters write their shards there. Commits are grouped, so the journal's cost does not show.
- * kill -9 leaves a journal that the next open rolls back: therefore even READ opens read-write where the file
- * permits it, and forbids writing by query_only.
+ * Journal: the rollback journal (journal_mode = DELETE), synchronous = FULL. WAL would be a
+ * little faster, but it needs shared memory between the processes that use a file, which network
+ * file systems do not give; sweeps on clusters write their shards there. Commits are grouped, so
+ * the journal's cost does not show. kill -9 leaves a journal that the next open rolls back:
+ * therefore even READ opens read-write where the file permits it, and forbids writing by
+ * query_only.
  */
 #include "store_internal.h"
 
@@ -15,7 +16,8 @@
 #include <sys/stat.h>
 
 #define BUSY_MS 2000
-#define QUICK_CHECK_BYTES_MAX (64 << 20) /* larger files: only the small tables are checked, the rest when it is read */
+#define QUICK_CHECK_BYTES_MAX                                                                      \
+    (64 << 20) /* larger files: only the small tables are checked, the rest when it is read */
 
 int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct atoll_err *err)
 {
@@ -23,19 +25,30 @@ int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct 
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return atoll_fail(err, ATOLL_EBUSY, "%s: %s: locked by another process for more than %d s", s->path, action, BUSY_MS / 1000);
-    case SQLITE_NOMEM: return atoll_fail(err, ATOLL_ENOMEM, "%s: %s: out of memory", s->path, action);
-    case SQLITE_FULL: return atoll_fail(err, ATOLL_EIO, "%s: %s: the disk is full", s->path, action);
-    case SQLITE_CORRUPT: return atoll_fail(err, ATOLL_EINPUT, "%s: %s: the database is damaged (%s)", s->path, action, why);
-    case SQLITE_NOTADB: return atoll_fail(err, ATOLL_EINPUT, "%s: %s: not a database of atoll (%s)", s->path, action, why);
-    case SQLITE_TOOBIG: return atoll_fail(err, ATOLL_ELIMIT, "%s: %s: a value is too large (%s)", s->path, action, why);
-    case SQLITE_CONSTRAINT: return atoll_fail(err, ATOLL_EUSAGE, "%s: %s: %s", s->path, action, why);
+        return atoll_fail(err, ATOLL_EBUSY, "%s: %s: locked by another process for more than %d s",
+                          s->path, action, BUSY_MS / 1000);
+    case SQLITE_NOMEM:
+        return atoll_fail(err, ATOLL_ENOMEM, "%s: %s: out of memory", s->path, action);
+    case SQLITE_FULL:
+        return atoll_fail(err, ATOLL_EIO, "%s: %s: the disk is full", s->path, action);
+    case SQLITE_CORRUPT:
+        return atoll_fail(err, ATOLL_EINPUT, "%s: %s: the database is damaged (%s)", s->path,
+                          action, why);
+    case SQLITE_NOTADB:
+        return atoll_fail(err, ATOLL_EINPUT, "%s: %s: not a database of atoll (%s)", s->path,
+                          action, why);
+    case SQLITE_TOOBIG:
+        return atoll_fail(err, ATOLL_ELIMIT, "%s: %s: a value is too large (%s)", s->path, action,
+                          why);
+    case SQLITE_CONSTRAINT:
+        return atoll_fail(err, ATOLL_EUSAGE, "%s: %s: %s", s->path, action, why);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM: {
         const int number = s->db ? sqlite3_system_errno(s->db) : 0;
-        return atoll_fail(err, ATOLL_EIO, "%s: %s: %s%s%s", s->path, action, why, number ? ", " : "", number ? strerror(number) : "");
+        return atoll_fail(err, ATOLL_EIO, "%s: %s: %s%s%s", s->path, action, why,
+                          number ? ", " : "", number ? strerror(number) : "");
     }
     default: return atoll_fail(err, ATOLL_EINTERNAL, "%s: %s: %s", s->path, action, why);
     }
@@ -46,7 +59,8 @@ int atoll__store_damaged(struct atoll_store *s, struct atoll_err *err, const cha
     return atoll_fail(err, ATOLL_EINPUT, "%s: the database is damaged: %s", s->path, what);
 }
 
-int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action, struct atoll_err *err)
+int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action,
+                      struct atoll_err *err)
 {
     const int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? 0 : atoll__store_fail(s, rc, action, err);
@@ -64,14 +78,17 @@ static int query_int(struct atoll_store *s, const char *sql, int64_t *out, struc
     if (rc == SQLITE_ROW) {
         *out = sqlite3_column_int64(st, 0);
     } else {
-        code = rc == SQLITE_DONE ? atoll__store_damaged(s, err, "a pragma gave no answer") : atoll__store_fail(s, rc, "opening", err);
+        code = rc == SQLITE_DONE ? atoll__store_damaged(s, err, "a pragma gave no answer")
+                                 : atoll__store_fail(s, rc, "opening", err);
     }
     sqlite3_finalize(st);
     return code;
 }
 
-/* What can be said before sqlite looks: existence, kind of file, magic. *empty: nothing in it yet. */
-static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *empty, struct atoll_err *err)
+/* What can be said before sqlite looks: existence, kind of file, magic. *empty: nothing in it
+ * yet. */
+static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *empty,
+                      struct atoll_err *err)
 {
     struct stat st;
     *empty = true;
@@ -79,13 +96,18 @@ static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *e
         if (errno == ENOENT && mode == ATOLL_STORE_WRITE) {
             return 0;
         }
-        return atoll_fail(err, errno == ENOENT ? ATOLL_ENOTFOUND : ATOLL_EIO, "%s: cannot be opened: %s", s->path, strerror(errno));
+        return atoll_fail(err, errno == ENOENT ? ATOLL_ENOTFOUND : ATOLL_EIO,
+                          "%s: cannot be opened: %s", s->path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: is not a regular file (a database file expected)", s->path);
+        return atoll_fail(err, ATOLL_EINPUT, "%s: is not a regular file (a database file expected)",
+                          s->path);
     }
     if (st.st_size == 0) {
-        return mode == ATOLL_STORE_WRITE ? 0 : atoll_fail(err, ATOLL_EINPUT, "%s: is empty (a database of atoll expected)", s->path);
+        return mode == ATOLL_STORE_WRITE
+                   ? 0
+                   : atoll_fail(err, ATOLL_EINPUT, "%s: is empty (a database of atoll expected)",
+                                s->path);
     }
     *empty = false;
     FILE *f = fopen(s->path, "rb");
@@ -96,7 +118,9 @@ static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *e
     const size_t n = fread(head, 1, sizeof head, f);
     fclose(f);
     if (n != sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: is not a database (its first 16 bytes are not those of an SQLite file)", s->path);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: is not a database (its first 16 bytes are not those of an SQLite file)", s->path);
     }
     return 0;
 }
@@ -112,22 +136,26 @@ static int configure(struct atoll_store *s, enum atoll_store_mode mode, struct a
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &on);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &on);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, &on);
-    return atoll__store_exec(s,
-                             mode == ATOLL_STORE_WRITE
-                                 ? "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY"
-                                 : "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY",
-                             "opening", err);
+    return atoll__store_exec(
+        s,
+        mode == ATOLL_STORE_WRITE
+            ? "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA "
+              "temp_store=MEMORY"
+            : "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY",
+        "opening", err);
 }
 
 static int create_schema(struct atoll_store *s, struct atoll_err *err)
 {
     struct atoll_buf sql = {0};
-    atoll_buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", ATOLL__STORE_APPLICATION_ID, ATOLL_STORE_SCHEMA);
+    atoll_buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+                     ATOLL__STORE_APPLICATION_ID, ATOLL_STORE_SCHEMA);
     for (size_t i = 0; i < ATOLL__TABLES; i++) {
         atoll__store_sql_create(&atoll__tables[i], &sql);
         atoll_buf_puts(&sql, ";");
     }
-    int rc = sql.failed ? atoll_fail_nomem(err, "the schema", 0) : atoll__store_exec(s, sql.data, "creating the schema", err);
+    int rc = sql.failed ? atoll_fail_nomem(err, "the schema", 0)
+                        : atoll__store_exec(s, sql.data, "creating the schema", err);
     atoll_buf_finish(&sql);
     return rc;
 }
@@ -161,21 +189,28 @@ static int check_identity(struct atoll_store *s, struct atoll_err *err)
         return rc;
     }
     if (id != ATOLL__STORE_APPLICATION_ID) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: is an SQLite database of another program (application_id 0x%08x, expected 0x%08x)",
-                          s->path, (unsigned)id, (unsigned)ATOLL__STORE_APPLICATION_ID);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: is an SQLite database of another program (application_id 0x%08x, expected 0x%08x)",
+            s->path, (unsigned)id, (unsigned)ATOLL__STORE_APPLICATION_ID);
     }
     if (version > ATOLL_STORE_SCHEMA) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: its schema is version %lld, newer than the %d that this atoll (%s) knows", s->path,
-                          (long long)version, ATOLL_STORE_SCHEMA, ATOLL_VERSION);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: its schema is version %lld, newer than the %d that this atoll (%s) knows", s->path,
+            (long long)version, ATOLL_STORE_SCHEMA, ATOLL_VERSION);
     }
     if (version != ATOLL_STORE_SCHEMA) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: its schema is version %lld (expected %d)", s->path, (long long)version, ATOLL_STORE_SCHEMA);
+        return atoll_fail(err, ATOLL_EINPUT, "%s: its schema is version %lld (expected %d)",
+                          s->path, (long long)version, ATOLL_STORE_SCHEMA);
     }
     return 0;
 }
 
-/* Every object of the file must be one of ours, word for word: no views, no triggers, no odd columns. */
-static int known_object(struct atoll_store *s, const char *name, const char *sql, uint64_t *seen, struct atoll_err *err)
+/* Every object of the file must be one of ours, word for word: no views, no triggers, no odd
+ * columns. */
+static int known_object(struct atoll_store *s, const char *name, const char *sql, uint64_t *seen,
+                        struct atoll_err *err)
 {
     for (size_t i = 0; i < ATOLL__TABLES; i++) {
         if (name && strcmp(name, atoll__tables[i].name) == 0) {
@@ -187,13 +222,18 @@ static int known_object(struct atoll_store *s, const char *name, const char *sql
             if (failed) {
                 return atoll_fail_nomem(err, "the schema", 0);
             }
-            return equal ? 0 : atoll_fail(err, ATOLL_EINPUT, "%s: table %s is not that of schema version %d", s->path, name, ATOLL_STORE_SCHEMA);
+            return equal ? 0
+                         : atoll_fail(err, ATOLL_EINPUT,
+                                      "%s: table %s is not that of schema version %d", s->path,
+                                      name, ATOLL_STORE_SCHEMA);
         }
     }
     if (!sql) {
         return 0; /* the automatic index of a primary key */
     }
-    return atoll_fail(err, ATOLL_EINPUT, "%s: holds \"%.100s\", which schema version %d does not know", s->path, name ? name : "", ATOLL_STORE_SCHEMA);
+    return atoll_fail(err, ATOLL_EINPUT,
+                      "%s: holds \"%.100s\", which schema version %d does not know", s->path,
+                      name ? name : "", ATOLL_STORE_SCHEMA);
 }
 
 static int check_schema(struct atoll_store *s, struct atoll_err *err)
@@ -211,7 +251,8 @@ static int check_schema(struct atoll_store *s, struct atoll_err *err)
             rc = step;
             break;
         }
-        code = known_object(s, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1), &seen, err);
+        code = known_object(s, (const char *)sqlite3_column_text(st, 0),
+                            (const char *)sqlite3_column_text(st, 1), &seen, err);
     }
     if (rc != SQLITE_OK) {
         code = atoll__store_fail(s, rc, "reading the schema", err);
@@ -219,7 +260,8 @@ static int check_schema(struct atoll_store *s, struct atoll_err *err)
     sqlite3_finalize(st);
     for (size_t i = 0; i < ATOLL__TABLES && !code; i++) {
         if (!(seen >> i & 1)) {
-            code = atoll_fail(err, ATOLL_EINPUT, "%s: table %s is missing", s->path, atoll__tables[i].name);
+            code = atoll_fail(err, ATOLL_EINPUT, "%s: table %s is missing", s->path,
+                              atoll__tables[i].name);
         }
     }
     return code;
@@ -236,7 +278,8 @@ static int check_pages(struct atoll_store *s, struct atoll_err *err)
     }
     const bool small = pages <= QUICK_CHECK_BYTES_MAX / (page_bytes > 0 ? page_bytes : 1);
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(s->db, small ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(experiment)", -1, &st, NULL);
+    int rc = sqlite3_prepare_v2(
+        s->db, small ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(experiment)", -1, &st, NULL);
     rc = rc == SQLITE_OK ? sqlite3_step(st) : rc;
     if (rc != SQLITE_ROW) {
         code = atoll__store_fail(s, rc, "checking", err);
@@ -257,7 +300,8 @@ static int open_checked(struct atoll_store *s, enum atoll_store_mode mode, struc
     if (rc) {
         return rc;
     }
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (mode == ATOLL_STORE_WRITE ? SQLITE_OPEN_CREATE : 0);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                      (mode == ATOLL_STORE_WRITE ? SQLITE_OPEN_CREATE : 0);
     rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
     if (rc != SQLITE_OK) {
         return atoll__store_fail(s, rc, "opening", err);
@@ -274,10 +318,12 @@ static int open_checked(struct atoll_store *s, enum atoll_store_mode mode, struc
     return rc || empty ? rc : check_pages(s, err);
 }
 
-int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **out, struct atoll_err *err)
+int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **out,
+                     struct atoll_err *err)
 {
     if (!path || !path[0] || path[0] == ':') {
-        return atoll_fail(err, ATOLL_EUSAGE, "\"%s\" is no name for a database file", path ? path : "");
+        return atoll_fail(err, ATOLL_EUSAGE, "\"%s\" is no name for a database file",
+                          path ? path : "");
     }
     struct atoll_store *s = atoll_calloc(1, sizeof *s);
     if (!s || !(s->path = atoll_strdup(path))) {

@@ -31,15 +31,16 @@ static struct atoll__blob blob_of(const struct atoll__column *c, const void *row
     return v;
 }
 
-int atoll__store_bind(struct atoll_store *s, sqlite3_stmt *st, int index, const struct atoll__column *c, const void *row,
-                      struct atoll_err *err)
+int atoll__store_bind(struct atoll_store *s, sqlite3_stmt *st, int index,
+                      const struct atoll__column *c, const void *row, struct atoll_err *err)
 {
     int rc = SQLITE_OK;
     switch (c->type) {
     case ATOLL__COLUMN_TEXT: {
         const char *v = text_of(c, row);
         if (!v && (c->flags & (ATOLL__COLUMN_KEY | ATOLL__COLUMN_NOT_NULL))) {
-            return atoll_fail(err, ATOLL_EUSAGE, "%s: column %s is missing (text expected)", s->path, c->name);
+            return atoll_fail(err, ATOLL_EUSAGE, "%s: column %s is missing (text expected)",
+                              s->path, c->name);
         }
         rc = v ? sqlite3_bind_text(st, index, v, -1, SQLITE_STATIC) : sqlite3_bind_null(st, index);
         break;
@@ -53,20 +54,25 @@ int atoll__store_bind(struct atoll_store *s, sqlite3_stmt *st, int index, const 
     }
     case ATOLL__COLUMN_BLOB: {
         const struct atoll__blob v = blob_of(c, row);
-        rc = v.bytes ? sqlite3_bind_blob64(st, index, v.data, v.bytes, SQLITE_STATIC) : sqlite3_bind_zeroblob(st, index, 0);
+        rc = v.bytes ? sqlite3_bind_blob64(st, index, v.data, v.bytes, SQLITE_STATIC)
+                     : sqlite3_bind_zeroblob(st, index, 0);
         break;
     }
     }
     return rc == SQLITE_OK ? 0 : atoll__store_fail(s, rc, "binding a value", err);
 }
 
-static int wrong_type(struct atoll_store *s, const struct atoll__table *t, const struct atoll__column *c, struct atoll_err *err)
+static int wrong_type(struct atoll_store *s, const struct atoll__table *t,
+                      const struct atoll__column *c, struct atoll_err *err)
 {
-    return atoll_fail(err, ATOLL_EINPUT, "%s: table %s, column %s: a value of the wrong type (damaged, or edited by hand)", s->path,
-                      t->name, c->name);
+    return atoll_fail(
+        err, ATOLL_EINPUT,
+        "%s: table %s, column %s: a value of the wrong type (damaged, or edited by hand)", s->path,
+        t->name, c->name);
 }
 
-static int read_text(struct atoll_store *s, sqlite3_stmt *st, int i, const struct atoll__table *t, void *field, struct atoll_err *err)
+static int read_text(struct atoll_store *s, sqlite3_stmt *st, int i, const struct atoll__table *t,
+                     void *field, struct atoll_err *err)
 {
     const struct atoll__column *c = &t->columns[i];
     const int type = sqlite3_column_type(st, i);
@@ -83,7 +89,8 @@ static int read_text(struct atoll_store *s, sqlite3_stmt *st, int i, const struc
     return 0;
 }
 
-static int read_column(struct atoll_store *s, sqlite3_stmt *st, int i, const struct atoll__table *t, void *field, struct atoll_err *err)
+static int read_column(struct atoll_store *s, sqlite3_stmt *st, int i, const struct atoll__table *t,
+                       void *field, struct atoll_err *err)
 {
     const struct atoll__column *c = &t->columns[i];
     const int type = sqlite3_column_type(st, i);
@@ -98,10 +105,13 @@ static int read_column(struct atoll_store *s, sqlite3_stmt *st, int i, const str
     case ATOLL__COLUMN_REAL: {
         const double v = type == SQLITE_NULL ? NAN : sqlite3_column_double(st, i);
         memcpy(field, &v, sizeof v);
-        return type == SQLITE_NULL || type == SQLITE_FLOAT || type == SQLITE_INTEGER ? 0 : wrong_type(s, t, c, err);
+        return type == SQLITE_NULL || type == SQLITE_FLOAT || type == SQLITE_INTEGER
+                   ? 0
+                   : wrong_type(s, t, c, err);
     }
     case ATOLL__COLUMN_BLOB: {
-        const struct atoll__blob v = {.data = sqlite3_column_blob(st, i), .bytes = (size_t)sqlite3_column_bytes(st, i)};
+        const struct atoll__blob v = {.data = sqlite3_column_blob(st, i),
+                                      .bytes = (size_t)sqlite3_column_bytes(st, i)};
         memcpy(field, &v, sizeof v);
         if (type != SQLITE_BLOB) {
             return wrong_type(s, t, c, err);
@@ -112,7 +122,8 @@ static int read_column(struct atoll_store *s, sqlite3_stmt *st, int i, const str
     return wrong_type(s, t, c, err);
 }
 
-int atoll__store_row(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t, void *row, struct atoll_err *err)
+int atoll__store_row(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t,
+                     void *row, struct atoll_err *err)
 {
     for (size_t i = 0; i < t->n_columns; i++) {
         const int rc = read_column(s, st, (int)i, t, (char *)row + t->columns[i].offset, err);
@@ -136,12 +147,14 @@ static bool same(const struct atoll__column *c, const void *a, const void *b)
         const double x = real_of(c, a), y = real_of(c, b);
         return x == y || (isnan(x) && isnan(y));
     }
-    case ATOLL__COLUMN_BLOB: break; /* packed bytes may differ between zlib versions: store_merge.c unpacks */
+    case ATOLL__COLUMN_BLOB:
+        break; /* packed bytes may differ between zlib versions: store_merge.c unpacks */
     }
     return true;
 }
 
-const struct atoll__column *atoll__store_differs(const struct atoll__table *t, const void *a, const void *b)
+const struct atoll__column *atoll__store_differs(const struct atoll__table *t, const void *a,
+                                                 const void *b)
 {
     for (size_t i = 0; i < t->n_columns; i++) {
         const struct atoll__column *c = &t->columns[i];
@@ -155,7 +168,11 @@ const struct atoll__column *atoll__store_differs(const struct atoll__table *t, c
 /* UTF-8 is passed on; control characters and bytes that are not UTF-8 become \u00XX. */
 static size_t utf8_length(const unsigned char *p)
 {
-    const size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    const size_t n = p[0] < 0x80                   ? 1
+                     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                     : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                   : 0;
     for (size_t i = 1; i < n; i++) {
         if ((p[i] & 0xc0) != 0x80) {
             return 0;
@@ -181,7 +198,7 @@ void atoll__store_json_text(const char *text, struct atoll_buf *out)
     atoll_buf_puts(out, "\"");
 }
 
-/* The shortest decimal that reads back as the same number. */
+/* The shortest decimal that reads back as the same number; a point in every locale. */
 static void put_real(double v, struct atoll_buf *out)
 {
     char text[40];
@@ -191,6 +208,9 @@ static void put_real(double v, struct atoll_buf *out)
         if (sscanf(text, "%lf", &back) == 1 && back == v) {
             break;
         }
+    }
+    for (char *p = text; *p; p++) {
+        *p = *p == ',' ? '.' : *p;
     }
     atoll_buf_puts(out, text);
 }
@@ -208,7 +228,9 @@ void atoll__store_json_value(const struct atoll__column *c, const void *row, str
         break;
     }
     case ATOLL__COLUMN_INT: atoll_buf_printf(out, "%lld", (long long)int_of(c, row)); break;
-    case ATOLL__COLUMN_U64: atoll_buf_printf(out, "\"%016llx\"", (unsigned long long)int_of(c, row)); break;
+    case ATOLL__COLUMN_U64:
+        atoll_buf_printf(out, "\"%016llx\"", (unsigned long long)int_of(c, row));
+        break;
     case ATOLL__COLUMN_REAL: {
         const double v = real_of(c, row);
         if (isnan(v)) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Series <-> bytes. A packed series is one byte ('S' stored, 'Z' zlib), the raw size as a varint, then
- * the raw bytes, compressed or not. Raw bytes:
+ * Series <-> bytes. A packed series is one byte ('S' stored, 'Z' zlib), the raw size as a varint,
+ * then the raw bytes, compressed or not. Raw bytes:
  *   samples   for each value, in 0.01 us: zigzag varint of the difference to the one before;
- *   trace     times: zigzag varints of second differences; then the floats' bytes, for each rail four planes
- *             (all first bytes, all second bytes, ...), since neighbours differ in the low bytes only;
- *   timeline  for each span varints: start (difference), length, tpu, pipeline, stage, item (difference), kind.
- * Varints are little-endian base 128. The raw bytes depend on the values alone; hashes are taken over them.
+ *   trace     times: zigzag varints of second differences; then the floats' bytes, for each rail
+ *             four planes (all first bytes, all second bytes, ...), since neighbours differ in
+ *             the low bytes only;
+ *   timeline  for each span varints: start (difference), length, tpu, pipeline, stage, item
+ *             (difference), kind.
+ * Varints are little-endian base 128. Raw bytes depend on the values alone; hashes are taken of them.
  */
 #include "store_internal.h"
 
@@ -102,12 +104,14 @@ static int seal(struct atoll_buf *raw, struct atoll_buf *out, struct atoll_err *
     if (raw->failed) {
         rc = atoll_fail_nomem(err, "a series", raw->size);
     } else if (raw->size > ATOLL__STORE_BLOB_BYTES_MAX) {
-        rc = atoll_fail(err, ATOLL_ELIMIT, "a series of %zu bytes (at most %u)", raw->size, ATOLL__STORE_BLOB_BYTES_MAX);
+        rc = atoll_fail(err, ATOLL_ELIMIT, "a series of %zu bytes (at most %u)", raw->size,
+                        ATOLL__STORE_BLOB_BYTES_MAX);
     } else {
         const bool zip = raw->size >= STORE_BELOW_BYTES;
         atoll_buf_puts(out, zip ? "Z" : "S");
         put_varint(out, raw->size);
-        const bool ok = zip ? deflate_into(raw, out) : (atoll_buf_append(out, raw->data, raw->size), true);
+        const bool ok = zip ? deflate_into(raw, out)
+                            : (atoll_buf_append(out, raw->data, raw->size), true);
         rc = ok && !out->failed ? 0 : atoll_fail_nomem(err, "a packed series", raw->size);
     }
     atoll_buf_finish(raw);
@@ -121,7 +125,10 @@ static int damaged(struct atoll_err *err)
 
 static bool inflate_into(const uint8_t *data, size_t bytes, uint8_t *raw, size_t n)
 {
-    z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free, .next_in = (Bytef *)(uintptr_t)data, .avail_in = (unsigned)bytes};
+    z_stream z = {.zalloc = zlib_alloc,
+                  .zfree = zlib_free,
+                  .next_in = (Bytef *)(uintptr_t)data,
+                  .avail_in = (unsigned)bytes};
     if (inflateInit(&z) != Z_OK) {
         return false;
     }
@@ -132,7 +139,8 @@ static bool inflate_into(const uint8_t *data, size_t bytes, uint8_t *raw, size_t
     return ok;
 }
 
-int atoll__series_open(const void *data, size_t bytes, uint8_t **out, size_t *n, struct atoll_err *err)
+int atoll__series_open(const void *data, size_t bytes, uint8_t **out, size_t *n,
+                       struct atoll_err *err)
 {
     struct cursor c = {.p = data, .end = (const uint8_t *)data + bytes};
     if (bytes < 2 || bytes > ATOLL__STORE_BLOB_BYTES_MAX) {
@@ -141,8 +149,8 @@ int atoll__series_open(const void *data, size_t bytes, uint8_t **out, size_t *n,
     const char kind = (char)*c.p++;
     const uint64_t raw_bytes = get_varint(&c);
     const size_t left = (size_t)(c.end - c.p);
-    if (c.bad || raw_bytes > ATOLL__STORE_BLOB_BYTES_MAX || (kind != 'S' && kind != 'Z') || (kind == 'S' && raw_bytes != left) ||
-        (kind == 'Z' && raw_bytes / ZLIB_RATIO_MAX > left)) {
+    if (c.bad || raw_bytes > ATOLL__STORE_BLOB_BYTES_MAX || (kind != 'S' && kind != 'Z') ||
+        (kind == 'S' && raw_bytes != left) || (kind == 'Z' && raw_bytes / ZLIB_RATIO_MAX > left)) {
         return damaged(err);
     }
     uint8_t *raw = atoll_alloc((size_t)raw_bytes);
@@ -160,14 +168,17 @@ int atoll__series_open(const void *data, size_t bytes, uint8_t **out, size_t *n,
     return 0;
 }
 
-int atoll__series_pack_samples(const double *latency_us, size_t n, struct atoll_buf *out, struct atoll_err *err)
+int atoll__series_pack_samples(const double *latency_us, size_t n, struct atoll_buf *out,
+                               struct atoll_err *err)
 {
     struct atoll_buf raw = {0};
     int64_t last = 0;
     for (size_t i = 0; i < n; i++) {
         if (!(fabs(latency_us[i]) < 1e13)) {
             atoll_buf_finish(&raw);
-            return atoll_fail(err, ATOLL_EUSAGE, "sample %zu is %g us (a finite number below 1e13 expected)", i, latency_us[i]);
+            return atoll_fail(err, ATOLL_EUSAGE,
+                              "sample %zu is %g us (a finite number below 1e13 expected)", i,
+                              latency_us[i]);
         }
         const int64_t v = llround(latency_us[i] * 100.0);
         put_varint(&raw, zigzag((uint64_t)v - (uint64_t)last));
@@ -176,7 +187,8 @@ int atoll__series_pack_samples(const double *latency_us, size_t n, struct atoll_
     return seal(&raw, out, err);
 }
 
-int atoll__series_unpack_samples(const void *data, size_t bytes, size_t n, double **latency_us, struct atoll_err *err)
+int atoll__series_unpack_samples(const void *data, size_t bytes, size_t n, double **latency_us,
+                                 struct atoll_err *err)
 {
     uint8_t *raw = NULL;
     size_t raw_bytes = 0;
@@ -206,7 +218,8 @@ int atoll__series_unpack_samples(const void *data, size_t bytes, size_t n, doubl
     return rc;
 }
 
-int atoll__series_pack_trace(const uint64_t *t_ns, const float *rail_mw, size_t n, uint32_t n_rails, struct atoll_buf *out, struct atoll_err *err)
+int atoll__series_pack_trace(const uint64_t *t_ns, const float *rail_mw, size_t n, uint32_t n_rails,
+                             struct atoll_buf *out, struct atoll_err *err)
 {
     struct atoll_buf raw = {0};
     uint64_t last = 0, step = 0;
@@ -243,13 +256,15 @@ static void unpack_trace(struct cursor *c, size_t n, uint32_t n_rails, uint64_t 
     }
     for (uint32_t r = 0; r < n_rails; r++, c->p += 4 * n) {
         for (size_t i = 0; i < n; i++) {
-            const uint32_t bits = (uint32_t)c->p[i] | (uint32_t)c->p[n + i] << 8 | (uint32_t)c->p[2 * n + i] << 16 | (uint32_t)c->p[3 * n + i] << 24;
+            const uint32_t bits = (uint32_t)c->p[i] | (uint32_t)c->p[n + i] << 8 |
+                                  (uint32_t)c->p[2 * n + i] << 16 | (uint32_t)c->p[3 * n + i] << 24;
             memcpy(&mw[i * n_rails + r], &bits, sizeof bits);
         }
     }
 }
 
-int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_t n_rails, uint64_t **t_ns, float **rail_mw, struct atoll_err *err)
+int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_t n_rails,
+                               uint64_t **t_ns, float **rail_mw, struct atoll_err *err)
 {
     uint8_t *raw = NULL;
     size_t raw_bytes = 0;
@@ -263,7 +278,7 @@ int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_
     }
     struct cursor c = {.p = raw, .end = raw + raw_bytes};
     uint64_t *t = atoll_calloc(n ? n : 1, sizeof *t);
-    float *mw = atoll_calloc(n * n_rails ? n * n_rails : 1, sizeof *mw);
+    float *mw = atoll_calloc(n * n_rails + 1, sizeof *mw);
     if (!t || !mw) {
         rc = atoll_fail_nomem(err, "a trace", n * (sizeof *t + n_rails * sizeof *mw));
     } else {
@@ -281,7 +296,8 @@ int atoll__series_unpack_trace(const void *data, size_t bytes, size_t n, uint32_
     return 0;
 }
 
-int atoll__series_pack_timeline(const struct atoll_span *spans, size_t n, struct atoll_buf *out, struct atoll_err *err)
+int atoll__series_pack_timeline(const struct atoll_span *spans, size_t n, struct atoll_buf *out,
+                                struct atoll_err *err)
 {
     struct atoll_buf raw = {0};
     uint64_t start = 0, item = 0;
@@ -307,7 +323,8 @@ static uint32_t get_u32(struct cursor *c, uint32_t max)
     return (uint32_t)v;
 }
 
-int atoll__series_unpack_timeline(const void *data, size_t bytes, size_t n, struct atoll_span **spans, struct atoll_err *err)
+int atoll__series_unpack_timeline(const void *data, size_t bytes, size_t n,
+                                  struct atoll_span **spans, struct atoll_err *err)
 {
     uint8_t *raw = NULL;
     size_t raw_bytes = 0;

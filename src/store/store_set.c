@@ -1,29 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runs that an experiment has already: open addressing over the text of the natural key. */
+/* The runs that an experiment has already: open addressing over the natural key. */
 #include "store_internal.h"
 
 #include <string.h>
 
+struct entry {
+    uint64_t hash;
+    const char *model, *strategy, *workload;
+    int64_t tpus, repeat;
+};
 struct atoll_run_set {
     struct atoll_arena arena;
-    const char **slots; ///< capacity entries, NULL free; capacity is a power of two, at most half full
+    const struct entry **slots; ///< NULL: free; capacity is a power of two, at most half full
     size_t capacity, count;
 };
 
-static bool key_text(const struct atoll_run_row *r, struct atoll_buf *out)
+static uint64_t hash_of(const struct atoll_run_row *r)
 {
-    out->size = 0;
-    atoll_buf_printf(out, "%s\x1f%s\x1f%lld\x1f%s\x1f%lld", r->model, r->strategy, (long long)r->tpus, r->workload, (long long)r->repeat);
-    return !out->failed;
+    const int64_t numbers[2] = {r->tpus, r->repeat};
+    uint64_t h = atoll_fnv1a(numbers, sizeof numbers, 0);
+    h = atoll_fnv1a(r->model, strlen(r->model), h);
+    h = atoll_fnv1a(r->strategy, strlen(r->strategy), h);
+    return atoll_fnv1a(r->workload, strlen(r->workload), h);
 }
 
-static const char **find(const struct atoll_run_set *set, const char *key, size_t n)
+static bool same(const struct entry *e, uint64_t hash, const struct atoll_run_row *r)
 {
-    size_t i = (size_t)atoll_fnv1a(key, n, 0) & (set->capacity - 1);
-    while (set->slots[i] && strcmp(set->slots[i], key) != 0) {
+    return e->hash == hash && e->tpus == r->tpus && e->repeat == r->repeat &&
+           strcmp(e->model, r->model) == 0 && strcmp(e->strategy, r->strategy) == 0 &&
+           strcmp(e->workload, r->workload) == 0;
+}
+
+/* The slot of a key, or the free slot where it belongs. */
+static size_t find(const struct atoll_run_set *set, uint64_t hash, const struct atoll_run_row *r)
+{
+    size_t i = (size_t)hash & (set->capacity - 1);
+    while (set->slots[i] && (!r || !same(set->slots[i], hash, r))) {
         i = (i + 1) & (set->capacity - 1);
     }
-    return &set->slots[i];
+    return i;
 }
 
 static bool grow(struct atoll_run_set *set)
@@ -37,7 +52,7 @@ static bool grow(struct atoll_run_set *set)
     }
     for (size_t i = 0; i < old.capacity; i++) {
         if (old.slots[i]) {
-            *find(set, old.slots[i], strlen(old.slots[i])) = old.slots[i];
+            set->slots[find(set, old.slots[i]->hash, NULL)] = old.slots[i];
         }
     }
     atoll_free((void *)old.slots);
@@ -46,7 +61,6 @@ static bool grow(struct atoll_run_set *set)
 
 struct filling {
     struct atoll_run_set *set;
-    struct atoll_buf text;
     struct atoll_err *err;
 };
 static int add(void *user, const struct atoll_run_row *r)
@@ -56,16 +70,26 @@ static int add(void *user, const struct atoll_run_row *r)
     if (2 * (set->count + 1) > set->capacity && !grow(set)) {
         return atoll_fail_nomem(f->err, "the set of runs", set->capacity * sizeof *set->slots);
     }
-    const char *copy = key_text(r, &f->text) ? atoll_arena_strndup(&set->arena, f->text.data, f->text.size) : NULL;
-    if (!copy) {
-        return atoll_fail_nomem(f->err, "the set of runs", f->text.size);
+    struct entry *e = atoll_arena_alloc(&set->arena, sizeof *e);
+    if (!e) {
+        return atoll_fail_nomem(f->err, "the set of runs", sizeof *e);
     }
-    *find(set, copy, f->text.size) = copy;
+    e->hash = hash_of(r);
+    e->tpus = r->tpus;
+    e->repeat = r->repeat;
+    e->model = atoll_arena_strndup(&set->arena, r->model, strlen(r->model));
+    e->strategy = atoll_arena_strndup(&set->arena, r->strategy, strlen(r->strategy));
+    e->workload = atoll_arena_strndup(&set->arena, r->workload, strlen(r->workload));
+    if (!e->model || !e->strategy || !e->workload) {
+        return atoll_fail_nomem(f->err, "the set of runs", strlen(r->model));
+    }
+    set->slots[find(set, e->hash, NULL)] = e;
     set->count++;
     return 0;
 }
 
-int atoll_store_run_set(struct atoll_store *s, const char *experiment, struct atoll_run_set **out, struct atoll_err *err)
+int atoll_store_run_set(struct atoll_store *s, const char *experiment, struct atoll_run_set **out,
+                        struct atoll_err *err)
 {
     struct filling f = {.set = atoll_calloc(1, sizeof *f.set), .err = err};
     if (!f.set) {
@@ -74,7 +98,6 @@ int atoll_store_run_set(struct atoll_store *s, const char *experiment, struct at
     atoll_arena_init(&f.set->arena);
     int rc = grow(f.set) ? 0 : atoll_fail_nomem(err, "the set of runs", 0);
     rc = rc ? rc : atoll_store_each_run(s, experiment, add, &f, err);
-    atoll_buf_finish(&f.text);
     if (rc) {
         atoll_run_set_close(&f.set);
         return rc;
@@ -85,10 +108,7 @@ int atoll_store_run_set(struct atoll_store *s, const char *experiment, struct at
 
 bool atoll_run_set_has(const struct atoll_run_set *set, const struct atoll_run_row *key)
 {
-    struct atoll_buf text = {0};
-    const bool has = key_text(key, &text) && *find(set, text.data, text.size) != NULL;
-    atoll_buf_finish(&text);
-    return has;
+    return set->slots[find(set, hash_of(key), key)] != NULL;
 }
 
 size_t atoll_run_set_count(const struct atoll_run_set *set)

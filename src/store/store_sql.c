@@ -2,8 +2,8 @@
 /* SQL text made from the tables, and the statements kept for reuse. */
 #include "store_internal.h"
 
-static void names(const struct atoll__table *t, unsigned with, unsigned without, const char *after, const char *between,
-                  struct atoll_buf *sql)
+static void names(const struct atoll__table *t, unsigned with, unsigned without, const char *after,
+                  const char *between, struct atoll_buf *sql)
 {
     const char *sep = "";
     for (size_t i = 0; i < t->n_columns; i++) {
@@ -19,7 +19,8 @@ static void names(const struct atoll__table *t, unsigned with, unsigned without,
 static const char *declared(const struct atoll__column *c)
 {
     switch (c->type) {
-    case ATOLL__COLUMN_TEXT: return (c->flags & (ATOLL__COLUMN_KEY | ATOLL__COLUMN_NOT_NULL)) ? "TEXT NOT NULL" : "TEXT";
+    case ATOLL__COLUMN_TEXT:
+        return (c->flags & (ATOLL__COLUMN_KEY | ATOLL__COLUMN_NOT_NULL)) ? "TEXT NOT NULL" : "TEXT";
     case ATOLL__COLUMN_REAL: return "REAL";
     case ATOLL__COLUMN_BLOB: return "BLOB NOT NULL";
     case ATOLL__COLUMN_INT:
@@ -28,7 +29,8 @@ static const char *declared(const struct atoll__column *c)
     if (c->flags & ATOLL__COLUMN_ID) {
         return "INTEGER PRIMARY KEY";
     }
-    return (c->flags & ATOLL__COLUMN_RUN) ? "INTEGER NOT NULL REFERENCES run(id)" : "INTEGER NOT NULL";
+    return (c->flags & ATOLL__COLUMN_RUN) ? "INTEGER NOT NULL REFERENCES run(id)"
+                                          : "INTEGER NOT NULL";
 }
 
 void atoll__store_sql_create(const struct atoll__table *t, struct atoll_buf *sql)
@@ -44,7 +46,8 @@ void atoll__store_sql_create(const struct atoll__table *t, struct atoll_buf *sql
     atoll_buf_puts(sql, "))");
 }
 
-static int prepare(struct atoll_store *s, struct atoll_buf *sql, sqlite3_stmt **st, struct atoll_err *err)
+static int prepare(struct atoll_store *s, struct atoll_buf *sql, sqlite3_stmt **st,
+                   struct atoll_err *err)
 {
     if (sql->failed) {
         atoll_buf_finish(sql);
@@ -55,7 +58,8 @@ static int prepare(struct atoll_store *s, struct atoll_buf *sql, sqlite3_stmt **
     return rc == SQLITE_OK ? 0 : atoll__store_fail(s, rc, "preparing a statement", err);
 }
 
-int atoll__store_prepare_insert(struct atoll_store *s, enum atoll__table_id id, struct atoll_err *err)
+int atoll__store_prepare_insert(struct atoll_store *s, enum atoll__table_id id,
+                                struct atoll_err *err)
 {
     if (s->statements[id].insert) {
         return 0;
@@ -90,7 +94,8 @@ int atoll__store_prepare_get(struct atoll_store *s, enum atoll__table_id id, str
     return prepare(s, &sql, &s->statements[id].get, err);
 }
 
-int atoll__store_prepare_each(struct atoll_store *s, enum atoll__table_id id, bool all, sqlite3_stmt **st, struct atoll_err *err)
+int atoll__store_prepare_each(struct atoll_store *s, enum atoll__table_id id, bool all,
+                              sqlite3_stmt **st, struct atoll_err *err)
 {
     const struct atoll__table *t = &atoll__tables[id];
     struct atoll_buf sql = {0};

@@ -2,7 +2,10 @@
 /* The schema, once: which column holds which struct field. Everything else is derived from here. */
 #include "store_internal.h"
 
-#define COLUMN(row, field, type, flags, doc) {#field, ATOLL__COLUMN_##type, offsetof(struct row, field), (flags), (doc)}
+/* clang-format off */
+#define COLUMN(row, field, type, flags, doc) \
+    {#field, ATOLL__COLUMN_##type, offsetof(struct row, field), (flags), (doc)}
+/* clang-format on */
 #define KEY ATOLL__COLUMN_KEY
 #define MUST ATOLL__COLUMN_NOT_NULL
 #define LOCAL ATOLL__COLUMN_LOCAL
@@ -11,7 +14,9 @@
 
 #define E(field, type, flags, doc) COLUMN(atoll_experiment_row, field, type, flags, doc)
 static const struct atoll__column experiment[] = {
-    E(key, TEXT, KEY, "sha256 over the canonical experiment: meaning of the yaml, board text, models, seed, atoll version"),
+    E(key, TEXT, KEY,
+      "sha256 over the canonical experiment: meaning of the yaml, board text, models, seed, atoll "
+      "version"),
     E(name, TEXT, KEPT, "name in the yaml"),
     E(yaml, TEXT, KEPT, "text of the experiment file"),
     E(board, TEXT, KEPT, "board profile"),
@@ -176,11 +181,14 @@ static const struct atoll__column series[] = {
     B(data, BLOB, 0, "the packed entries"),
 };
 
-#define TABLE(id, name, where, doc) [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where}
+#define TABLE(id, name, where, doc)                                                                \
+    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where}
 const struct atoll__table atoll__tables[ATOLL__TABLES] = {
     TABLE(EXPERIMENT, experiment, NULL, "One row for each experiment in the file."),
     TABLE(MODEL, model, NULL, "One row for each model that an experiment names."),
-    TABLE(PLAN, plan, "experiment", "One row for each plan of an experiment, also those that do not apply. Every figure is computed."),
+    TABLE(PLAN, plan, "experiment",
+          "One row for each plan of an experiment, also those that do not apply. Every figure is "
+          "computed."),
     TABLE(STAGE, stage, "experiment", "One row for each stage of each plan."),
     TABLE(LAYER, layer, "experiment", "One row for each operator of a model, whole on one TPU."),
     TABLE(RUN, run, "experiment", "One row for each run."),
