@@ -51,10 +51,10 @@
       WIDE("300", "91"))                                                                                     \
     X("unet_mobilenet_v2", unet, 0, "Ronneberger et al. 2015, arXiv:1505.04597; TensorFlow tutorial",        \
       WIDE("128", "3"))                                                                                      \
-    X("conv_chain", conv_chain, 0, "Jorgitou98/EdgeTPU-QuantRL-Evaluation; iwatake2222/EdgeTPU_Analysis",    \
+    X("conv_chain", conv_chain, 0, SWEEPS,                                                                    \
       PARAM("layers", "5"), PARAM("filters", "32"), PARAM("kernel", "3"), PARAM("size", "64"),               \
       PARAM("inputs", "3"), PARAM("classes", "0"), PARAM("bias", "zero"), PARAM("seed", "1"))                \
-    X("dense_chain", dense_chain, 0, "Jorgitou98/EdgeTPU-QuantRL-Evaluation; iwatake2222/EdgeTPU_Analysis",  \
+    X("dense_chain", dense_chain, 0, SWEEPS,                                                                  \
       PARAM("layers", "4"), PARAM("units", "100"), PARAM("inputs", "64"), PARAM("classes", "10"),            \
       PARAM("bias", "zero"), PARAM("seed", "1"))                                                             \
     X("cifar_resnet18", resnet, ATOLL__CIFAR + 18, "He et al. 2015, arXiv:1512.03385; 3x3 stem",             \
@@ -74,6 +74,8 @@
 
 #define LITE "Tan & Le 2019, arXiv:1905.11946; tensorflow/tpu efficientnet/lite"
 #define EDGE "Tan & Le 2019, arXiv:1905.11946; tensorflow/tpu efficientnet/edgetpu"
+
+#define SWEEPS "sweeps of Jorgitou98/EdgeTPU-QuantRL-Evaluation (2023) and iwatake2222/EdgeTPU_Analysis (2019)"
 
 #define PARAMS(...) ((const struct atoll_zoo_param[]){__VA_ARGS__})
 static const struct atoll_zoo_network networks[] = {

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layer language: what a text builds, and that a mistake in one is reported, not built. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "atoll_test.h"
 
 #include "zoo_internal.h"
-
-#include <string.h>
 
 struct bench {
     struct atoll__zoo_args args;
