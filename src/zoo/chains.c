@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Synthetic chains of published sweeps: Jorgitou98/EdgeTPU-QuantRL-Evaluation (2023; the defaults: 5
- * convolutions 3x3 on 64x64x3, and 64 inputs with 4 hidden layers and 10 outputs), and
+/* Synthetic chains of published sweeps: Jorgitou98/EdgeTPU-QuantRL-Evaluation (2023; the defaults:
+ * 5 convolutions 3x3 on 64x64x3, and 64 inputs with 4 hidden layers and 10 outputs), and
  * iwatake2222/EdgeTPU_Analysis (2019; conv_chain?kernel=7&size=128&layers=n&classes=1 and
  * dense_chain?inputs=12&units=100&layers=n&classes=1). */
 #include "zoo_internal.h"

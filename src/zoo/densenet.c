@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DenseNet: Huang et al. 2016 (arXiv:1608.06993) table 1, growth rate 32, compression 0.5. Batch norm
- * behind a convolution is folded; the one in front of each layer stays explicit. */
+/* DenseNet: Huang et al. 2016 (arXiv:1608.06993) table 1, growth rate 32, compression 0.5. Batch
+ * norm behind a convolution is folded; the one in front of each layer stays explicit. */
 #include "zoo_internal.h"
 
 #define GROWTH 32

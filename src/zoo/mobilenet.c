@@ -24,7 +24,8 @@ int32_t atoll__mobilenet_v1_trunk(struct atoll__net *n, const struct atoll__tap 
     n->act = ATOLL_ACT_RELU6;
     int32_t x = atoll__net_text(n, atoll__net_image(n, 3), "%d:3x3/2", v1_width(alpha, 32));
     for (int32_t i = 0; i < 13; i++) {
-        x = atoll__net_text(n, x, "dw:3x3/%d %d:1x1", v1_blocks[i].stride, v1_width(alpha, v1_blocks[i].out));
+        x = atoll__net_text(n, x, "dw:3x3/%d %d:1x1", v1_blocks[i].stride,
+                            v1_width(alpha, v1_blocks[i].out));
         if (tap != NULL) {
             tap->fn(n, tap->user, i, x);
         }
@@ -35,7 +36,8 @@ int32_t atoll__mobilenet_v1_trunk(struct atoll__net *n, const struct atoll__tap 
 /* Head of the TF-slim files: average pool, 1x1 convolution to the classes, reshape, softmax. */
 static void slim_head(struct atoll__net *n, int32_t x, int32_t pool_stride) {
     const int32_t h = atoll__net_height(n, x);
-    const struct atoll__window pool = {.kernel_h = h, .kernel_w = h, .stride = pool_stride, .pad = ATOLL__PAD_VALID};
+    const struct atoll__window pool = {
+        .kernel_h = h, .kernel_w = h, .stride = pool_stride, .pad = ATOLL__PAD_VALID};
     x = atoll__net_pool(n, x, ATOLL_OP_AVERAGE_POOL_2D, &pool);
     x = atoll__net_text(n, x, "%d:1x1-", n->args->classes);
     x = atoll__net_softmax(n, atoll__net_flatten(n, x));
@@ -49,14 +51,16 @@ void atoll__zoo_mobilenet_v1(struct atoll__net *n, int variant) {
 
 /* --------------------------------------------------------------------- v2 */
 
-int32_t atoll__net_inverted_residual(struct atoll__net *n, int32_t x, const struct atoll__inverted *b,
-                                     const struct atoll__tap *tap, int32_t block) {
+int32_t atoll__net_inverted_residual(struct atoll__net *n, int32_t x,
+                                     const struct atoll__inverted *b, const struct atoll__tap *tap,
+                                     int32_t block) {
     const int32_t in = atoll__net_channels(n, x);
     const int32_t mid = b->mid == in ? x : atoll__net_text(n, x, "%d:1x1", b->mid);
     if (tap != NULL) {
         tap->fn(n, tap->user, block, mid);
     }
-    const int32_t y = atoll__net_text(n, mid, "dw:%dx%d/%d %d:1x1-", b->kernel, b->kernel, b->stride, b->out);
+    const int32_t y =
+        atoll__net_text(n, mid, "dw:%dx%d/%d %d:1x1-", b->kernel, b->kernel, b->stride, b->out);
     return b->stride == 1 && in == b->out ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
 }
 
@@ -64,14 +68,17 @@ struct stage {
     int32_t expand, out, repeat, stride;
 };
 static const struct stage v2_stages[] = {
-    {1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
+    {1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2},  {6, 64, 4, 2},
+    {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 };
 
-int32_t atoll__mobilenet_v2_trunk(struct atoll__net *n, int32_t stem_stride, const struct atoll__tap *tap) {
+int32_t atoll__mobilenet_v2_trunk(struct atoll__net *n, int32_t stem_stride,
+                                  const struct atoll__tap *tap) {
     int32_t index = 0;
     const double alpha = n->args->alpha;
     n->act = ATOLL_ACT_RELU6;
-    int32_t x = atoll__net_text(n, atoll__net_image(n, 3), "%d:3x3/%d", atoll__zoo_round8(32 * alpha), stem_stride);
+    int32_t x = atoll__net_text(n, atoll__net_image(n, 3), "%d:3x3/%d",
+                                atoll__zoo_round8(32 * alpha), stem_stride);
     for (size_t s = 0; s < sizeof v2_stages / sizeof v2_stages[0]; s++) {
         const struct stage *t = &v2_stages[s];
         for (int32_t i = 0; i < t->repeat; i++) {
@@ -90,7 +97,8 @@ void atoll__zoo_mobilenet_v2(struct atoll__net *n, int variant) {
     n->pad = cifar ? ATOLL__PAD_TORCH : ATOLL__PAD_SAME;
     int32_t x = atoll__mobilenet_v2_trunk(n, cifar ? 1 : 2, NULL);
     /* The last layer is widened by alpha > 1 only. */
-    x = atoll__net_text(n, x, "%d:1x1", n->args->alpha > 1.0 ? atoll__zoo_round8(1280 * n->args->alpha) : 1280);
+    x = atoll__net_text(n, x, "%d:1x1",
+                        n->args->alpha > 1.0 ? atoll__zoo_round8(1280 * n->args->alpha) : 1280);
     if (cifar) {
         atoll__net_classifier(n, x);
     } else {
@@ -106,11 +114,11 @@ struct bneck {
     int32_t stride;
 };
 static const struct bneck v3_large[] = {
-    {3, 16, 16, false, false, 1},  {3, 64, 24, false, false, 2},  {3, 72, 24, false, false, 1},
-    {5, 72, 40, true, false, 2},   {5, 120, 40, true, false, 1},  {5, 120, 40, true, false, 1},
-    {3, 240, 80, false, true, 2},  {3, 200, 80, false, true, 1},  {3, 184, 80, false, true, 1},
-    {3, 184, 80, false, true, 1},  {3, 480, 112, true, true, 1},  {3, 672, 112, true, true, 1},
-    {5, 672, 160, true, true, 2},  {5, 960, 160, true, true, 1},  {5, 960, 160, true, true, 1},
+    {3, 16, 16, false, false, 1}, {3, 64, 24, false, false, 2}, {3, 72, 24, false, false, 1},
+    {5, 72, 40, true, false, 2},  {5, 120, 40, true, false, 1}, {5, 120, 40, true, false, 1},
+    {3, 240, 80, false, true, 2}, {3, 200, 80, false, true, 1}, {3, 184, 80, false, true, 1},
+    {3, 184, 80, false, true, 1}, {3, 480, 112, true, true, 1}, {3, 672, 112, true, true, 1},
+    {5, 672, 160, true, true, 2}, {5, 960, 160, true, true, 1}, {5, 960, 160, true, true, 1},
 };
 
 static int32_t hard_swish(struct atoll__net *n, int32_t x) {
@@ -119,7 +127,8 @@ static int32_t hard_swish(struct atoll__net *n, int32_t x) {
 
 /* A convolution followed by h-swish (an operator of its own) or a fused ReLU. */
 static int32_t v3_conv(struct atoll__net *n, int32_t x, bool swish, const char *layer) {
-    return swish ? hard_swish(n, atoll__net_text(n, x, "%s-", layer)) : atoll__net_text(n, x, "%s", layer);
+    return swish ? hard_swish(n, atoll__net_text(n, x, "%s-", layer))
+                 : atoll__net_text(n, x, "%s", layer);
 }
 
 /* Squeeze and excite with a hard sigmoid, relu6(x + 3) / 6, as the converter leaves it. */
@@ -176,7 +185,8 @@ void atoll__zoo_mobilenet_v3(struct atoll__net *n, int variant) {
     }
     snprintf(layer, sizeof layer, "%d:1x1", atoll__net_channels(n, x) * 6);
     x = atoll__net_mean(n, v3_conv(n, x, true, layer), false);
-    x = hard_swish(n, atoll__net_dense(n, x, alpha > 1.0 ? atoll__zoo_round8(1280 * alpha) : 1280, ATOLL_ACT_NONE));
+    x = hard_swish(n, atoll__net_dense(n, x, alpha > 1.0 ? atoll__zoo_round8(1280 * alpha) : 1280,
+                                       ATOLL_ACT_NONE));
     x = atoll__net_dense(n, x, n->args->classes, ATOLL_ACT_NONE);
     atoll__net_output(n, atoll__net_softmax(n, x));
 }

@@ -10,7 +10,7 @@ struct depth {
     int32_t blocks[4];
 };
 static const struct depth depths[] = {
-    {18, false, {2, 2, 2, 2}}, {34, false, {3, 4, 6, 3}},  {50, true, {3, 4, 6, 3}},
+    {18, false, {2, 2, 2, 2}},  {34, false, {3, 4, 6, 3}},  {50, true, {3, 4, 6, 3}},
     {101, true, {3, 4, 23, 3}}, {152, true, {3, 8, 36, 3}},
 };
 
@@ -26,11 +26,13 @@ static const struct depth *depth_of(int variant) {
 
 /* The main path comes first in the file, then the shortcut's convolution, then the sum: the order
  * in which PyTorch traces the block. */
-static int32_t block_v1(struct atoll__net *n, int32_t x, bool bottleneck, int32_t width, int32_t stride) {
+static int32_t block_v1(struct atoll__net *n, int32_t x, bool bottleneck, int32_t width,
+                        int32_t stride) {
     const int32_t out = bottleneck ? 4 * width : width;
     const bool project = stride != 1 || atoll__net_channels(n, x) != out;
-    const int32_t y = bottleneck ? atoll__net_text(n, x, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, out)
-                                 : atoll__net_text(n, x, "%d:3x3/%d %d:3x3-", width, stride, width);
+    const int32_t y =
+        bottleneck ? atoll__net_text(n, x, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, out)
+                   : atoll__net_text(n, x, "%d:3x3/%d %d:3x3-", width, stride, width);
     const int32_t shortcut = project ? atoll__net_text(n, x, "%d:1x1/%d-", out, stride) : x;
     return atoll__net_add(n, y, shortcut, ATOLL_ACT_RELU);
 }
@@ -50,8 +52,10 @@ void atoll__zoo_resnet(struct atoll__net *n, int variant) {
 
 /* --------------------------------------------------------------------- v2 */
 
-/* Keras: the stride sits in the last block of a stage; where it does, the shortcut is a 1x1 max pool. */
-static int32_t block_v2(struct atoll__net *n, int32_t x, int32_t width, int32_t stride, bool project) {
+/* Keras: the stride sits in the last block of a stage; where it does, the shortcut is a 1x1 max
+ * pool. */
+static int32_t block_v2(struct atoll__net *n, int32_t x, int32_t width, int32_t stride,
+                        bool project) {
     const int32_t pre = atoll__net_text(n, x, "bn");
     int32_t shortcut = x;
     if (project) {
@@ -59,7 +63,8 @@ static int32_t block_v2(struct atoll__net *n, int32_t x, int32_t width, int32_t 
     } else if (stride > 1) {
         shortcut = atoll__net_text(n, x, "max:1x1/%d", stride);
     }
-    const int32_t y = atoll__net_text(n, pre, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, 4 * width);
+    const int32_t y =
+        atoll__net_text(n, pre, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, 4 * width);
     return atoll__net_add(n, shortcut, y, ATOLL_ACT_NONE);
 }
 

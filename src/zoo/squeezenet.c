@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SqueezeNet 1.1: Iandola et al. 2016 (arXiv:1602.07360) with the release's changes (3x3 stem, earlier
- * pools), as in torchvision. */
+/* SqueezeNet 1.1: Iandola et al. 2016 (arXiv:1602.07360) with the release's changes (3x3 stem,
+ * earlier pools), as in torchvision. */
 #include "zoo_internal.h"
 
 /* Squeeze to `s`, expand to e 1x1 and e 3x3. */

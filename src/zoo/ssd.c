@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SSD on MobileNet v1 and v2: Liu et al. 2015 (arXiv:1512.02325), with the extra maps, the 1x1 heads and the
- * post-processing operator of the TensorFlow Object Detection API (ssd_mobilenet_v1|v2_coco). `classes`
- * counts the background. The heads of a map come right behind it in the file, before the layers that go
- * on from the map: the order of the published files, and what their segment cuts rest on. */
+/* SSD on MobileNet v1 and v2: Liu et al. 2015 (arXiv:1512.02325), with the extra maps, the 1x1
+ * heads and the post-processing operator of the TensorFlow Object Detection API
+ * (ssd_mobilenet_v1|v2_coco). `classes` counts the background. The heads of a map come right behind
+ * it in the file, before the layers that go on from the map: the order of the published files, and
+ * what their segment cuts rest on. */
 #include "zoo_internal.h"
 
 #include <math.h>
@@ -167,15 +168,18 @@ static void detect(struct atoll__net *n, const struct heads *h) {
     const int32_t box_shape[3] = {1, total, 4};
     const int32_t score_shape[3] = {1, total, n->args->classes};
     scores = atoll__net_unary(n, ATOLL_OP_LOGISTIC, scores, ATOLL__RANGE_UNIT);
-    boxes = atoll__net_simple(n, ATOLL_OP_DEQUANTIZE, boxes, -1, atoll__net_float(n, "boxes", 3, box_shape));
-    scores = atoll__net_simple(n, ATOLL_OP_DEQUANTIZE, scores, -1, atoll__net_float(n, "scores", 3, score_shape));
+    boxes = atoll__net_simple(n, ATOLL_OP_DEQUANTIZE, boxes, -1,
+                              atoll__net_float(n, "boxes", 3, box_shape));
+    scores = atoll__net_simple(n, ATOLL_OP_DEQUANTIZE, scores, -1,
+                               atoll__net_float(n, "scores", 3, score_shape));
     detection_op(n, boxes, scores, anchor_table(n, h));
 }
 
 /* Widths of the extra maps: 1x1 to the first number, 3x3 with stride 2 to the second. */
 static const int32_t extras[4][2] = {{256, 512}, {128, 256}, {128, 256}, {64, 128}};
 
-/* First map: Conv2d_11_pointwise of v1, the expansion of layer 15 of v2, both at 1/16 of the input. */
+/* First map: Conv2d_11_pointwise of v1, the expansion of layer 15 of v2, both at 1/16 of the input.
+ */
 static void tap_v1(struct atoll__net *n, void *user, int32_t block, int32_t x) {
     if (block == 10) {
         add_heads(n, user, x);
@@ -190,9 +194,15 @@ static void tap_v2(struct atoll__net *n, void *user, int32_t block, int32_t x) {
 
 void atoll__zoo_ssd(struct atoll__net *n, int variant) {
     struct heads h = {.count = 0};
+    if (n->args->classes < 2) {
+        atoll__net_fail(n, ATOLL_EINPUT, "classes=%d: a detector has the background and one more",
+                        (int)n->args->classes);
+        return;
+    }
     const struct atoll__tap tap = {variant == 1 ? tap_v1 : tap_v2, &h};
-    int32_t x = variant == 1 ? atoll__mobilenet_v1_trunk(n, &tap)
-                             : atoll__net_text(n, atoll__mobilenet_v2_trunk(n, 2, &tap), "1280:1x1");
+    int32_t x = variant == 1
+                    ? atoll__mobilenet_v1_trunk(n, &tap)
+                    : atoll__net_text(n, atoll__mobilenet_v2_trunk(n, 2, &tap), "1280:1x1");
     add_heads(n, &h, x);
     for (size_t i = 0; i < 4; i++) {
         x = atoll__net_text(n, x, "%d:1x1 %d:3x3/2", extras[i][0], extras[i][1]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* U-Net on MobileNet v2: the segmentation network of the TensorFlow tutorial "Image segmentation"
  * (encoder up to the project layer of block 16; four transposed convolutions of pix2pix, each with
- * batch norm and ReLU; a last one to the classes). Idea: Ronneberger et al. 2015 (arXiv:1505.04597). */
+ * batch norm and ReLU; a last one to the classes). Idea: Ronneberger et al. 2015
+ * (arXiv:1505.04597). */
 #include "zoo_internal.h"
 
-/* Keeps the maps at 1/2, 1/4, 1/8 and 1/16 of the input: the expansions of blocks 1, 3, 6 and 13. */
+/* Keeps the maps at 1/2, 1/4, 1/8 and 1/16 of the input: the expansions of blocks 1, 3, 6 and 13.
+ */
 static void keep_skip(struct atoll__net *n, void *user, int32_t block, int32_t x) {
     int32_t *skips = user;
     (void)n;

@@ -57,11 +57,13 @@ static int32_t pad_map(struct atoll__net *n, int32_t x, int32_t h, int32_t w) {
 }
 
 /* Brings a window's padding down to SAME or VALID, adding a PAD to *x where neither says it. */
-static enum atoll_padding resolve_padding(struct atoll__net *n, const struct atoll__window *w, int32_t *x) {
+static enum atoll_padding resolve_padding(struct atoll__net *n, const struct atoll__window *w,
+                                          int32_t *x) {
     const enum atoll__pad pad = w->pad == ATOLL__PAD_NET ? n->pad : w->pad;
     if (pad == ATOLL__PAD_CEIL) {
         const struct map m = map_of(n, *x);
-        const bool fits = (m.h - w->kernel_h) % w->stride == 0 && (m.w - w->kernel_w) % w->stride == 0;
+        const bool fits =
+            (m.h - w->kernel_h) % w->stride == 0 && (m.w - w->kernel_w) % w->stride == 0;
         return fits ? ATOLL_PADDING_VALID : ATOLL_PADDING_SAME;
     }
     if (pad != ATOLL__PAD_TORCH) {
@@ -86,10 +88,11 @@ static struct map window_map(struct atoll__net *n, int32_t x, const struct atoll
         channels,
     };
     if (n->code == 0 && (out.h < 1 || out.w < 1)) {
-        atoll__net_fail(n, ATOLL_EINPUT,
-                        "size=%d is too small: layer %u vanishes (its %dx%d window does not fit into %dx%d)",
-                        (int)n->args->size, (unsigned)n->n_layers, (int)w->kernel_h, (int)w->kernel_w,
-                        (int)in.h, (int)in.w);
+        atoll__net_fail(
+            n, ATOLL_EINPUT,
+            "size=%d is too small: layer %u vanishes (its %dx%d window does not fit into %dx%d)",
+            (int)n->args->size, (unsigned)n->n_layers, (int)w->kernel_h, (int)w->kernel_w,
+            (int)in.h, (int)in.w);
     }
     return out;
 }
@@ -133,10 +136,12 @@ int32_t atoll__net_depthwise(struct atoll__net *n, int32_t x, const struct atoll
         return -1;
     }
     const int32_t wshape[4] = {1, w->kernel_h, w->kernel_w, c};
-    const int32_t weights = atoll__net_weights(n, 4, wshape, 3, w->kernel_h * w->kernel_w, gain_of(w->act));
+    const int32_t weights =
+        atoll__net_weights(n, 4, wshape, 3, w->kernel_h * w->kernel_w, gain_of(w->act));
     const int32_t bias = atoll__net_bias(n, c, true, x);
     const int32_t shape[4] = {1, out.h, out.w, c};
-    const int32_t y = atoll__net_activation(n, "depthwise", 4, shape, range_of(w->act, w->linear_range));
+    const int32_t y =
+        atoll__net_activation(n, "depthwise", 4, shape, range_of(w->act, w->linear_range));
     const int32_t in[3] = {x, weights, bias};
     struct atoll_op_attr attr = window_attr(w, padding);
     attr.depth_multiplier = 1;
@@ -148,15 +153,16 @@ int32_t atoll__net_depthwise(struct atoll__net *n, int32_t x, const struct atoll
                                                .attr = attr});
 }
 
-int32_t atoll__net_pool(struct atoll__net *n, int32_t x, enum atoll_opcode code, const struct atoll__window *w) {
+int32_t atoll__net_pool(struct atoll__net *n, int32_t x, enum atoll_opcode code,
+                        const struct atoll__window *w) {
     const enum atoll_padding padding = resolve_padding(n, w, &x);
     const struct map out = window_map(n, x, w, padding, map_of(n, x).c);
     if (n->code != 0) {
         return -1;
     }
     const int32_t shape[4] = {1, out.h, out.w, out.c};
-    const int32_t y = atoll__net_activation_like(n, code == ATOLL_OP_MAX_POOL_2D ? "max_pool" : "avg_pool", 4,
-                                                 shape, x);
+    const int32_t y = atoll__net_activation_like(
+        n, code == ATOLL_OP_MAX_POOL_2D ? "max_pool" : "avg_pool", 4, shape, x);
     struct atoll_op_attr attr = window_attr(w, padding);
     attr.activation = ATOLL_ACT_NONE;
     attr.filter_h = w->kernel_h;
@@ -198,7 +204,8 @@ int32_t atoll__net_upsample_conv(struct atoll__net *n, int32_t x, int32_t out, i
 
 /* True when the two tensors have the same scale and zero point. */
 static bool same_scale(const struct atoll_tensor *a, const struct atoll_tensor *b) {
-    return a->quant.scale[0] == b->quant.scale[0] && a->quant.zero_point[0] == b->quant.zero_point[0];
+    return a->quant.scale[0] == b->quant.scale[0] &&
+           a->quant.zero_point[0] == b->quant.zero_point[0];
 }
 
 int32_t atoll__net_concat(struct atoll__net *n, const int32_t *x, uint32_t count, int32_t axis) {
@@ -217,10 +224,10 @@ int32_t atoll__net_concat(struct atoll__net *n, const int32_t *x, uint32_t count
         }
         for (int32_t d = 0; d < rank; d++) {
             if (t->rank != rank || (d != axis && t->shape[d] != shape[d])) {
-                return atoll__net_fail(n, ATOLL_EINPUT,
-                                       "size=%d does not fit: layer %u would join maps of %d and %d rows",
-                                       (int)n->args->size, (unsigned)n->n_layers, (int)shape[1],
-                                       (int)t->shape[1]);
+                return atoll__net_fail(
+                    n, ATOLL_EINPUT,
+                    "size=%d does not fit: layer %u would join maps of %d and %d rows",
+                    (int)n->args->size, (unsigned)n->n_layers, (int)shape[1], (int)t->shape[1]);
             }
         }
         if (!same_scale(first, t)) {
@@ -244,9 +251,10 @@ int32_t atoll__net_add(struct atoll__net *n, int32_t a, int32_t b, enum atoll_ac
     const struct map ma = map_of(n, a);
     const struct map mb = map_of(n, b);
     if (n->code == 0 && (ma.h != mb.h || ma.w != mb.w || ma.c != mb.c)) {
-        return atoll__net_fail(n, ATOLL_EINPUT, "size=%d does not fit: layer %u would add %dx%dx%d to %dx%dx%d",
-                               (int)n->args->size, (unsigned)n->n_layers, (int)ma.h, (int)ma.w, (int)ma.c,
-                               (int)mb.h, (int)mb.w, (int)mb.c);
+        return atoll__net_fail(n, ATOLL_EINPUT,
+                               "size=%d does not fit: layer %u would add %dx%dx%d to %dx%dx%d",
+                               (int)n->args->size, (unsigned)n->n_layers, (int)ma.h, (int)ma.w,
+                               (int)ma.c, (int)mb.h, (int)mb.w, (int)mb.c);
     }
     const int32_t shape[4] = {1, ma.h, ma.w, ma.c};
     const int32_t y = atoll__net_activation(n, "add", 4, shape, range_of(act, false));
@@ -264,7 +272,8 @@ int32_t atoll__net_add(struct atoll__net *n, int32_t a, int32_t b, enum atoll_ac
 int32_t atoll__net_mul(struct atoll__net *n, int32_t a, int32_t b) {
     const struct map m = map_of(n, a);
     const int32_t shape[4] = {1, m.h, m.w, m.c};
-    return atoll__net_simple(n, ATOLL_OP_MUL, a, b, atoll__net_activation_like(n, "mul", 4, shape, a));
+    return atoll__net_simple(n, ATOLL_OP_MUL, a, b,
+                             atoll__net_activation_like(n, "mul", 4, shape, a));
 }
 
 int32_t atoll__net_norm_relu(struct atoll__net *n, int32_t x) {
@@ -286,7 +295,8 @@ int32_t atoll__net_norm_relu(struct atoll__net *n, int32_t x) {
                                                .attr = attr});
 }
 
-int32_t atoll__net_unary(struct atoll__net *n, enum atoll_opcode code, int32_t x, enum atoll__range range) {
+int32_t atoll__net_unary(struct atoll__net *n, enum atoll_opcode code, int32_t x,
+                         enum atoll__range range) {
     const struct atoll_tensor *t = atoll__net_tensor(n, x);
     if (t == NULL) {
         return -1;
@@ -304,7 +314,8 @@ int32_t atoll__net_mean(struct atoll__net *n, int32_t x, bool keep_dims) {
     const int32_t dims = atoll__net_const_int32(n, "axes", 1, &two, axes);
     const int32_t flat[2] = {1, m.c};
     const int32_t kept[4] = {1, 1, 1, m.c};
-    const int32_t y = atoll__net_activation_like(n, "mean", keep_dims ? 4 : 2, keep_dims ? kept : flat, x);
+    const int32_t y =
+        atoll__net_activation_like(n, "mean", keep_dims ? 4 : 2, keep_dims ? kept : flat, x);
     const int32_t in[2] = {x, dims};
     struct atoll_op_attr attr = atoll_op_attr_default();
     attr.keep_dims = keep_dims;
@@ -316,7 +327,8 @@ int32_t atoll__net_mean(struct atoll__net *n, int32_t x, bool keep_dims) {
                                                .attr = attr});
 }
 
-int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units, enum atoll_activation act) {
+int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units,
+                         enum atoll_activation act) {
     const int32_t wshape[2] = {units, atoll__net_channels(n, x)};
     if (n->code != 0) {
         return -1;
@@ -337,7 +349,8 @@ int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units, enum at
 }
 
 int32_t atoll__net_reshape(struct atoll__net *n, int32_t x, int32_t rank, const int32_t *shape) {
-    return atoll__net_simple(n, ATOLL_OP_RESHAPE, x, -1, atoll__net_activation_like(n, "reshape", rank, shape, x));
+    return atoll__net_simple(n, ATOLL_OP_RESHAPE, x, -1,
+                             atoll__net_activation_like(n, "reshape", rank, shape, x));
 }
 
 int32_t atoll__net_flatten(struct atoll__net *n, int32_t x) {
@@ -345,7 +358,8 @@ int32_t atoll__net_flatten(struct atoll__net *n, int32_t x) {
     const int32_t shape[2] = {1, m.h * m.w * m.c};
     const int32_t two = 2;
     const int32_t target = atoll__net_const_int32(n, "shape", 1, &two, shape);
-    return atoll__net_simple(n, ATOLL_OP_RESHAPE, x, target, atoll__net_activation_like(n, "reshape", 2, shape, x));
+    return atoll__net_simple(n, ATOLL_OP_RESHAPE, x, target,
+                             atoll__net_activation_like(n, "reshape", 2, shape, x));
 }
 
 int32_t atoll__net_softmax(struct atoll__net *n, int32_t x) {

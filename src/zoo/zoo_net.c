@@ -15,10 +15,8 @@ struct range {
     int64_t zero_point;
 };
 static const struct range ranges[] = {
-    [ATOLL__RANGE_INPUT] = {2.0f / 255.0f, -1},
-    [ATOLL__RANGE_RELU] = {6.0f / 255.0f, -128},
-    [ATOLL__RANGE_LINEAR] = {12.0f / 255.0f, -22},
-    [ATOLL__RANGE_UNIT] = {1.0f / 256.0f, -128},
+    [ATOLL__RANGE_INPUT] = {2.0f / 255.0f, -1},    [ATOLL__RANGE_RELU] = {6.0f / 255.0f, -128},
+    [ATOLL__RANGE_LINEAR] = {12.0f / 255.0f, -22}, [ATOLL__RANGE_UNIT] = {1.0f / 256.0f, -128},
     [ATOLL__RANGE_TANH] = {1.0f / 128.0f, 0},
 };
 
@@ -53,7 +51,8 @@ const struct atoll_tensor *atoll__net_tensor(struct atoll__net *n, int32_t x) {
     }
     const struct atoll_tensor *t = atoll_builder_get(n->builder, x);
     if (t == NULL) {
-        atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: no tensor %d", (unsigned)n->n_layers, (int)x);
+        atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: no tensor %d", (unsigned)n->n_layers,
+                        (int)x);
     }
     return t;
 }
@@ -69,8 +68,8 @@ int32_t atoll__net_channels(struct atoll__net *n, int32_t x) {
 }
 
 /* Adds `t` under the given name; data bytes are copied. */
-static int32_t add_tensor(struct atoll__net *n, struct atoll_tensor *t, const char *name, int32_t rank,
-                          const int32_t *shape) {
+static int32_t add_tensor(struct atoll__net *n, struct atoll_tensor *t, const char *name,
+                          int32_t rank, const int32_t *shape) {
     if (n->code != 0) {
         return -1;
     }
@@ -81,8 +80,8 @@ static int32_t add_tensor(struct atoll__net *n, struct atoll_tensor *t, const ch
     return index < 0 ? atoll__net_fail(n, index, NULL) : index;
 }
 
-static int32_t add_activation(struct atoll__net *n, const char *kind, int32_t rank, const int32_t *shape,
-                              enum atoll_type type, struct range r) {
+static int32_t add_activation(struct atoll__net *n, const char *kind, int32_t rank,
+                              const int32_t *shape, enum atoll_type type, struct range r) {
     char name[64];
     snprintf(name, sizeof name, "%s_%u", kind, (unsigned)n->n_layers);
     struct atoll_tensor t = {.type = type,
@@ -90,29 +89,31 @@ static int32_t add_activation(struct atoll__net *n, const char *kind, int32_t ra
     return add_tensor(n, &t, name, rank, shape);
 }
 
-int32_t atoll__net_activation(struct atoll__net *n, const char *kind, int32_t rank, const int32_t *shape,
-                              enum atoll__range range) {
+int32_t atoll__net_activation(struct atoll__net *n, const char *kind, int32_t rank,
+                              const int32_t *shape, enum atoll__range range) {
     return add_activation(n, kind, rank, shape, ATOLL_TYPE_INT8, ranges[range]);
 }
 
-int32_t atoll__net_activation_like(struct atoll__net *n, const char *kind, int32_t rank, const int32_t *shape,
-                                   int32_t like) {
+int32_t atoll__net_activation_like(struct atoll__net *n, const char *kind, int32_t rank,
+                                   const int32_t *shape, int32_t like) {
     const struct atoll_tensor *t = atoll__net_tensor(n, like);
     if (t == NULL || t->quant.n != 1) {
-        return atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: no scale to share", (unsigned)n->n_layers);
+        return atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: no scale to share",
+                               (unsigned)n->n_layers);
     }
     return add_activation(n, kind, rank, shape, t->type,
                           (struct range){t->quant.scale[0], t->quant.zero_point[0]});
 }
 
-int32_t atoll__net_float(struct atoll__net *n, const char *name, int32_t rank, const int32_t *shape) {
+int32_t atoll__net_float(struct atoll__net *n, const char *name, int32_t rank,
+                         const int32_t *shape) {
     struct atoll_tensor t = {.type = ATOLL_TYPE_FLOAT32};
     return add_tensor(n, &t, name, rank, shape);
 }
 
 /* A constant with its bytes, named after the operator that will read it. */
-static int32_t add_const(struct atoll__net *n, struct atoll_tensor *t, const char *name, int32_t rank,
-                         const int32_t *shape, const void *data, size_t bytes) {
+static int32_t add_const(struct atoll__net *n, struct atoll_tensor *t, const char *name,
+                         int32_t rank, const int32_t *shape, const void *data, size_t bytes) {
     char full[64];
     snprintf(full, sizeof full, "%s_%u", name, (unsigned)n->n_layers);
     t->is_constant = true;
@@ -129,14 +130,14 @@ static size_t elements(int32_t rank, const int32_t *shape) {
     return count;
 }
 
-int32_t atoll__net_const_int32(struct atoll__net *n, const char *name, int32_t rank, const int32_t *shape,
-                               const int32_t *values) {
+int32_t atoll__net_const_int32(struct atoll__net *n, const char *name, int32_t rank,
+                               const int32_t *shape, const int32_t *values) {
     struct atoll_tensor t = {.type = ATOLL_TYPE_INT32};
     return add_const(n, &t, name, rank, shape, values, elements(rank, shape) * sizeof *values);
 }
 
-int32_t atoll__net_const_float(struct atoll__net *n, const char *name, int32_t rank, const int32_t *shape,
-                               const float *values) {
+int32_t atoll__net_const_float(struct atoll__net *n, const char *name, int32_t rank,
+                               const int32_t *shape, const float *values) {
     struct atoll_tensor t = {.type = ATOLL_TYPE_FLOAT32};
     return add_const(n, &t, name, rank, shape, values, elements(rank, shape) * sizeof *values);
 }
@@ -169,8 +170,8 @@ static uint64_t next_seed(struct atoll__net *n) {
     return atoll_seed_mix(n->args->seed, ++n->n_fills);
 }
 
-static int32_t add_fill(struct atoll__net *n, const char *suffix, enum atoll_type type, int32_t rank,
-                        const int32_t *shape, int32_t channels, int32_t dimension,
+static int32_t add_fill(struct atoll__net *n, const char *suffix, enum atoll_type type,
+                        int32_t rank, const int32_t *shape, int32_t channels, int32_t dimension,
                         struct atoll_fill fill) {
     char name[64];
     snprintf(name, sizeof name, "%s_%u", suffix, (unsigned)n->n_layers);
@@ -178,13 +179,16 @@ static int32_t add_fill(struct atoll__net *n, const char *suffix, enum atoll_typ
         .type = type,
         .is_constant = true,
         .fill = fill,
-        .quant = {.scale = n->scales, .zero_point = n->zeros, .n = (uint32_t)channels, .dimension = dimension},
+        .quant = {.scale = n->scales,
+                  .zero_point = n->zeros,
+                  .n = (uint32_t)channels,
+                  .dimension = dimension},
     };
     return add_tensor(n, &t, name, rank, shape);
 }
 
-int32_t atoll__net_weights(struct atoll__net *n, int32_t rank, const int32_t *shape, int32_t dimension,
-                           int32_t fan_in, double gain) {
+int32_t atoll__net_weights(struct atoll__net *n, int32_t rank, const int32_t *shape,
+                           int32_t dimension, int32_t fan_in, double gain) {
     const int32_t channels = dimension >= 0 ? shape[dimension] : 1;
     if (n->code != 0 || !reserve_scales(n, (size_t)channels)) {
         return -1;
@@ -197,7 +201,8 @@ int32_t atoll__net_weights(struct atoll__net *n, int32_t rank, const int32_t *sh
         n->scales[c] = (float)(scale * (0.75 + 0.5 * unit));
     }
     const struct atoll_fill fill = {.kind = ATOLL_FILL_INT8, .seed = seed};
-    return add_fill(n, "weights", ATOLL_TYPE_INT8, rank, shape, channels, dimension < 0 ? 0 : dimension, fill);
+    return add_fill(n, "weights", ATOLL_TYPE_INT8, rank, shape, channels,
+                    dimension < 0 ? 0 : dimension, fill);
 }
 
 int32_t atoll__net_bias(struct atoll__net *n, int32_t channels, bool per_channel, int32_t x) {
@@ -220,7 +225,8 @@ int32_t atoll__net_bias(struct atoll__net *n, int32_t channels, bool per_channel
 int32_t atoll__net_op(struct atoll__net *n, const struct atoll_op *op) {
     for (uint32_t i = 0; i < op->n_inputs && n->code == 0; i++) {
         if (op->inputs[i] < -1) {
-            return atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: input missing", (unsigned)n->n_layers);
+            return atoll__net_fail(n, ATOLL_EINTERNAL, "layer %u: input missing",
+                                   (unsigned)n->n_layers);
         }
     }
     if (n->code != 0) {
@@ -234,7 +240,8 @@ int32_t atoll__net_op(struct atoll__net *n, const struct atoll_op *op) {
     return op->outputs[0];
 }
 
-int32_t atoll__net_simple(struct atoll__net *n, enum atoll_opcode code, int32_t a, int32_t b, int32_t out) {
+int32_t atoll__net_simple(struct atoll__net *n, enum atoll_opcode code, int32_t a, int32_t b,
+                          int32_t out) {
     const int32_t in[2] = {a, b};
     const struct atoll_op op = {.code = (int32_t)code,
                                 .inputs = in,

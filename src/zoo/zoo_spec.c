@@ -68,15 +68,16 @@ static int set_int(const struct int_key *k, struct slice value, struct atoll__zo
                    struct atoll_err *err) {
     uint64_t v = 0;
     if (!parse_u64(value, &v) || v < (uint64_t)k->min || v > (uint64_t)k->max) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s=%.*s: expected a whole number from %d to %d", k->name,
-                          (int)value.n, value.p, (int)k->min, (int)k->max);
+        return atoll_fail(err, ATOLL_EINPUT, "%s=%.*s: expected a whole number from %d to %d",
+                          k->name, (int)value.n, value.p, (int)k->min, (int)k->max);
     }
     const int32_t narrow = (int32_t)v;
     memcpy((char *)args + k->offset, &narrow, sizeof narrow);
     return 0;
 }
 
-static int set_value(struct slice key, struct slice value, struct atoll__zoo_args *args, struct atoll_err *err) {
+static int set_value(struct slice key, struct slice value, struct atoll__zoo_args *args,
+                     struct atoll_err *err) {
     for (size_t i = 0; i < sizeof int_keys / sizeof int_keys[0]; i++) {
         if (slice_is(key, int_keys[i].name)) {
             return set_int(&int_keys[i], value, args, err);
@@ -84,20 +85,22 @@ static int set_value(struct slice key, struct slice value, struct atoll__zoo_arg
     }
     if (slice_is(key, "alpha")) {
         if (!parse_decimal(value, &args->alpha) || args->alpha < 0.05 || args->alpha > 4.0) {
-            return atoll_fail(err, ATOLL_EINPUT, "alpha=%.*s: expected a number from 0.05 to 4", (int)value.n,
-                              value.p);
+            return atoll_fail(err, ATOLL_EINPUT, "alpha=%.*s: expected a number from 0.05 to 4",
+                              (int)value.n, value.p);
         }
         return 0;
     }
     if (slice_is(key, "bias")) {
         if (!slice_is(value, "seeded") && !slice_is(value, "zero")) {
-            return atoll_fail(err, ATOLL_EINPUT, "bias=%.*s: expected seeded or zero", (int)value.n, value.p);
+            return atoll_fail(err, ATOLL_EINPUT, "bias=%.*s: expected seeded or zero", (int)value.n,
+                              value.p);
         }
         args->zero_bias = slice_is(value, "zero");
         return 0;
     }
     if (!parse_u64(value, &args->seed)) { /* the one key left is seed */
-        return atoll_fail(err, ATOLL_EINPUT, "seed=%.*s: expected a whole number", (int)value.n, value.p);
+        return atoll_fail(err, ATOLL_EINPUT, "seed=%.*s: expected a whole number", (int)value.n,
+                          value.p);
     }
     return 0;
 }
@@ -111,15 +114,27 @@ static size_t find_param(const struct atoll_zoo_network *network, struct slice k
     return i;
 }
 
-static int unknown_key(const struct atoll_zoo_network *network, struct slice key, struct atoll_err *err) {
+static int unknown_key(const struct atoll_zoo_network *network, struct slice key,
+                       struct atoll_err *err) {
     char known[160] = "";
     size_t used = 0;
     for (size_t i = 0; i < network->n_params && used < sizeof known; i++) {
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
                                  network->params[i].name);
     }
-    return atoll_fail(err, ATOLL_EINPUT, "unknown key \"%.*s\": %s takes %s", (int)(key.n < 60 ? key.n : 60),
-                      key.p, network->name, known);
+    return atoll_fail(err, ATOLL_EINPUT, "unknown key \"%.*s\": %s takes %s",
+                      (int)(key.n < 60 ? key.n : 60), key.p, network->name, known);
+}
+
+/* No classes at all makes sense only where that is the default (a chain without a head). */
+static int check_classes(const struct atoll_zoo_network *network,
+                         const struct atoll__zoo_args *args, struct atoll_err *err) {
+    const size_t i = find_param(network, (struct slice){"classes", 7});
+    if (args->classes == 0 && i < network->n_params &&
+        strcmp(network->params[i].default_value, "0") != 0) {
+        return atoll_fail(err, ATOLL_EINPUT, "classes=0: %s needs at least one", network->name);
+    }
+    return 0;
 }
 
 int atoll__zoo_parse(const struct atoll_zoo_network *network, const char *query,
@@ -139,7 +154,8 @@ int atoll__zoo_parse(const struct atoll_zoo_network *network, const char *query,
         const size_t n = strcspn(query, "&");
         const char *equals = memchr(query, '=', n);
         if (equals == NULL) {
-            return atoll_fail(err, ATOLL_EINPUT, "\"%.*s\": expected key=value", (int)(n < 60 ? n : 60), query);
+            return atoll_fail(err, ATOLL_EINPUT, "\"%.*s\": expected key=value",
+                              (int)(n < 60 ? n : 60), query);
         }
         const struct slice key = {query, (size_t)(equals - query)};
         const struct slice value = {equals + 1, n - key.n - 1};
@@ -148,11 +164,13 @@ int atoll__zoo_parse(const struct atoll_zoo_network *network, const char *query,
             return unknown_key(network, key, err);
         }
         if ((seen >> i & 1u) != 0) {
-            return atoll_fail(err, ATOLL_EINPUT, "key \"%s\" is given twice", network->params[i].name);
+            return atoll_fail(err, ATOLL_EINPUT, "key \"%s\" is given twice",
+                              network->params[i].name);
         }
         seen |= 1u << i;
         if (value.n > 60) {
-            return atoll_fail(err, ATOLL_EINPUT, "value of \"%s\" is too long", network->params[i].name);
+            return atoll_fail(err, ATOLL_EINPUT, "value of \"%s\" is too long",
+                              network->params[i].name);
         }
         const int code = set_value(key, value, args, err);
         if (code != 0) {
@@ -160,7 +178,7 @@ int atoll__zoo_parse(const struct atoll_zoo_network *network, const char *query,
         }
         query += n + (query[n] == '&' ? 1u : 0u);
     }
-    return 0;
+    return check_classes(network, args, err);
 }
 
 int32_t atoll__zoo_round8(double v) {

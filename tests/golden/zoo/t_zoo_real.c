@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MobileNet v1 and v2 operator by operator against real files of the same networks, through the rows of
- * ops_golden.tsv (operator, output shape, weight shape, stride, padding, activation, MACs, bytes). Exit
- * 77 without the shared data. */
+/* MobileNet v1 and v2 operator by operator against real files of the same networks, through the
+ * rows of ops_golden.tsv (operator, output shape, weight shape, stride, padding, activation, MACs,
+ * bytes). Exit 77 without the shared data. */
 #include "atoll_test.h"
 
 #include <atoll/zoo.h>
 
 #define COLUMNS 13
-enum { COL_MODEL, COL_INDEX, COL_OP, COL_IN, COL_OUT, COL_TYPE, COL_ATTRS, COL_MACS, COL_WEIGHT, COL_BIAS, COL_ACT_IN, COL_ACT_OUT, COL_CONST };
+enum {
+    COL_MODEL,
+    COL_INDEX,
+    COL_OP,
+    COL_IN,
+    COL_OUT,
+    COL_TYPE,
+    COL_ATTRS,
+    COL_MACS,
+    COL_WEIGHT,
+    COL_BIAS,
+    COL_ACT_IN,
+    COL_ACT_OUT,
+    COL_CONST
+};
 
 static FILE *golden_file;
 
@@ -20,19 +34,21 @@ static void shape_text(const struct atoll_tensor *t, char out[80]) {
     }
 }
 
-/* The attributes as the file writes them; empty for operators that the file gives none or other ones. */
+/* The attributes as the file writes them; empty for operators that the file gives none or other
+ * ones. */
 static void attrs_text(const struct atoll_model *m, uint32_t i, char out[160]) {
     const struct atoll_op *op = &m->ops[i];
     out[0] = '\0';
     if (op->code == ATOLL_OP_CONV_2D || op->code == ATOLL_OP_DEPTHWISE_CONV_2D) {
         char w[80];
         shape_text(&m->tensors[atoll_op_weights(m, i)], w);
-        snprintf(out, 160, "w%s s%dx%d pad%d dil%dx%d act%d", w, (int)op->attr.stride_h, (int)op->attr.stride_w,
-                 (int)op->attr.padding, (int)op->attr.dilation_h, (int)op->attr.dilation_w, (int)op->attr.activation);
+        snprintf(out, 160, "w%s s%dx%d pad%d dil%dx%d act%d", w, (int)op->attr.stride_h,
+                 (int)op->attr.stride_w, (int)op->attr.padding, (int)op->attr.dilation_h,
+                 (int)op->attr.dilation_w, (int)op->attr.activation);
     }
     if (op->code == ATOLL_OP_AVERAGE_POOL_2D) {
-        snprintf(out, 160, "k%dx%d s%dx%d", (int)op->attr.filter_h, (int)op->attr.filter_w, (int)op->attr.stride_h,
-                 (int)op->attr.stride_w);
+        snprintf(out, 160, "k%dx%d s%dx%d", (int)op->attr.filter_h, (int)op->attr.filter_w,
+                 (int)op->attr.stride_h, (int)op->attr.stride_w);
     }
 }
 
@@ -65,8 +81,8 @@ static void compare_row(const struct atoll_model *m, uint32_t i, char *f[COLUMNS
     assert_int_equal(info.const_bytes, strtoull(f[COL_CONST], NULL, 10));
 }
 
-/* Rows of `file` from row `skip` on against the operators of the network from the first on; stops at
- * the network's end. */
+/* Rows of `file` from row `skip` on against the operators of the network from the first on; stops
+ * at the network's end. */
 static void compare(const char *spec, const char *file, const char *only_without) {
     struct atoll_model *m = NULL;
     struct atoll_err err = {0};
@@ -78,11 +94,13 @@ static void compare(const char *spec, const char *file, const char *only_without
     rewind(golden_file);
     while (fgets(line, sizeof line, golden_file) != NULL) {
         char *f[COLUMNS];
-        if (split_row(line, f) != COLUMNS || strcmp(f[COL_MODEL], file) != 0 || strcmp(f[COL_OP], only_without) == 0) {
+        if (split_row(line, f) != COLUMNS || strcmp(f[COL_MODEL], file) != 0 ||
+            strcmp(f[COL_OP], only_without) == 0) {
             continue;
         }
         assert_true(at < m->n_ops);
-        if (strcmp(f[COL_OP], "MEAN") != 0) { /* the Keras file pools with MEAN, TF-slim with a pool */
+        if (strcmp(f[COL_OP], "MEAN") !=
+            0) { /* the Keras file pools with MEAN, TF-slim with a pool */
             compare_row(m, at, f);
         }
         at++;

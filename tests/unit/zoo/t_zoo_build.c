@@ -21,8 +21,8 @@ static bool is_detector(const char *name) {
 
 /* Same scale and zero point in and out: the rule of the TFLite quantization specification. */
 static bool keeps_scale(int32_t code) {
-    return code == ATOLL_OP_MAX_POOL_2D || code == ATOLL_OP_AVERAGE_POOL_2D || code == ATOLL_OP_PAD ||
-           code == ATOLL_OP_RESHAPE || code == ATOLL_OP_CONCATENATION;
+    return code == ATOLL_OP_MAX_POOL_2D || code == ATOLL_OP_AVERAGE_POOL_2D ||
+           code == ATOLL_OP_PAD || code == ATOLL_OP_RESHAPE || code == ATOLL_OP_CONCATENATION;
 }
 
 static void check_weights(const struct atoll_model *m, uint32_t i) {
@@ -124,7 +124,8 @@ static void every_network_is_sound(void **state) {
     }
 }
 
-/* Another size, and the smallest that works: sizes from 1 up fail with EINPUT and a sentence, then build. */
+/* Another size, and the smallest that works: sizes from 1 up fail with EINPUT and a sentence, then
+ * build. */
 static void other_sizes_build(void **state) {
     (void)state;
     size_t n = 0;
@@ -161,8 +162,9 @@ static void other_sizes_build(void **state) {
 
 static void too_small_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"vgg16?size=31",      "inception_v3?size=74", "densenet121?size=16",
-                                      "squeezenet1_1?size=3", "unet_mobilenet_v2?size=100"};
+    static const char *const bad[] = {"vgg16?size=31", "inception_v3?size=74",
+                                      "densenet121?size=16", "squeezenet1_1?size=3",
+                                      "unet_mobilenet_v2?size=100"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct atoll_model *m = NULL;
         struct atoll_err err = {0};
@@ -177,7 +179,9 @@ static void biases_follow_the_key(void **state) {
     static const struct {
         const char *spec;
         bool zero;
-    } rows[] = {{"cifar_squeezenet1_1", false}, {"cifar_squeezenet1_1?bias=zero", true}, {"conv_chain", true},
+    } rows[] = {{"cifar_squeezenet1_1", false},
+                {"cifar_squeezenet1_1?bias=zero", true},
+                {"conv_chain", true},
                 {"conv_chain?bias=seeded", false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct atoll_model *m = build(rows[i].spec);
@@ -194,7 +198,8 @@ static void biases_follow_the_key(void **state) {
 /* Every allocation fails once: ENOMEM and nothing left behind (the sanitizer watches). */
 static void lost_allocations_are_survived(void **state) {
     (void)state;
-    static const char *const specs[] = {"conv_chain?layers=2", "dense_chain?layers=1", "cifar_squeezenet1_1",
+    static const char *const specs[] = {"conv_chain?layers=2", "dense_chain?layers=1",
+                                        "cifar_squeezenet1_1",
                                         "ssd_mobilenet_v1?alpha=0.25&size=64"};
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         struct atoll_model *m = NULL;

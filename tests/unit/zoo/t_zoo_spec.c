@@ -21,15 +21,48 @@ static const struct atoll_zoo_network *network(const char *name) {
 /* The names that contracts promise, no more and no fewer. */
 static void list_is_complete(void **state) {
     (void)state;
-    static const char *const names[] = {
-        "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101",
-        "resnet152", "resnet50_v2", "resnet152_v2", "googlenet", "bn_inception", "inception_v3", "inception_v4",
-        "inception_resnet_v2", "densenet121", "densenet169", "densenet201", "xception", "efficientnet_lite0",
-        "efficientnet_lite1", "efficientnet_lite2", "efficientnet_lite3", "efficientnet_lite4",
-        "efficientnet_edgetpu_s", "efficientnet_edgetpu_m", "efficientnet_edgetpu_l", "vgg16", "vgg19",
-        "squeezenet1_1", "ssd_mobilenet_v1", "ssd_mobilenet_v2", "unet_mobilenet_v2", "conv_chain", "dense_chain",
-        "cifar_resnet18", "cifar_resnet50", "cifar_vgg19", "cifar_wrn28_10", "cifar_mobilenet_v2",
-        "cifar_googlenet", "cifar_squeezenet1_1"};
+    static const char *const names[] = {"mobilenet_v1",
+                                        "mobilenet_v2",
+                                        "mobilenet_v3_large",
+                                        "resnet18",
+                                        "resnet34",
+                                        "resnet50",
+                                        "resnet101",
+                                        "resnet152",
+                                        "resnet50_v2",
+                                        "resnet152_v2",
+                                        "googlenet",
+                                        "bn_inception",
+                                        "inception_v3",
+                                        "inception_v4",
+                                        "inception_resnet_v2",
+                                        "densenet121",
+                                        "densenet169",
+                                        "densenet201",
+                                        "xception",
+                                        "efficientnet_lite0",
+                                        "efficientnet_lite1",
+                                        "efficientnet_lite2",
+                                        "efficientnet_lite3",
+                                        "efficientnet_lite4",
+                                        "efficientnet_edgetpu_s",
+                                        "efficientnet_edgetpu_m",
+                                        "efficientnet_edgetpu_l",
+                                        "vgg16",
+                                        "vgg19",
+                                        "squeezenet1_1",
+                                        "ssd_mobilenet_v1",
+                                        "ssd_mobilenet_v2",
+                                        "unet_mobilenet_v2",
+                                        "conv_chain",
+                                        "dense_chain",
+                                        "cifar_resnet18",
+                                        "cifar_resnet50",
+                                        "cifar_vgg19",
+                                        "cifar_wrn28_10",
+                                        "cifar_mobilenet_v2",
+                                        "cifar_googlenet",
+                                        "cifar_squeezenet1_1"};
     size_t n = 0;
     atoll_zoo_list(&n);
     assert_int_equal(n, sizeof names / sizeof names[0]);
@@ -52,14 +85,19 @@ static void values_arrive(void **state) {
     assert_int_equal(a.size, 224);
     assert_int_equal(a.classes, 1001);
     assert_false(a.zero_bias);
-    assert_int_equal(atoll__zoo_parse(network("mobilenet_v2"),
-                                      "size=96&alpha=0.35&classes=7&bias=zero&seed=18446744073709551615", &a, &err), 0);
+    assert_int_equal(
+        atoll__zoo_parse(network("mobilenet_v2"),
+                         "size=96&alpha=0.35&classes=7&bias=zero&seed=18446744073709551615", &a,
+                         &err),
+        0);
     assert_int_equal(a.size, 96);
     assert_int_equal(a.classes, 7);
     assert_true(a.alpha > 0.3499999 && a.alpha < 0.3500001);
     assert_true(a.zero_bias);
     assert_true(a.seed == UINT64_MAX);
-    assert_int_equal(atoll__zoo_parse(network("conv_chain"), "layers=75&filters=32&kernel=7&size=128&classes=1", &a, &err), 0);
+    assert_int_equal(atoll__zoo_parse(network("conv_chain"),
+                                      "layers=75&filters=32&kernel=7&size=128&classes=1", &a, &err),
+                     0);
     assert_int_equal(a.layers, 75);
     assert_int_equal(a.kernel, 7);
     assert_true(a.zero_bias); /* the sweeps' default */
@@ -76,6 +114,7 @@ static void bad_values_are_named(void **state) {
         {"size=", "size="},
         {"size=96x", "size=96x"},
         {"size=99999999999999999999999", "whole number"},
+        {"classes=0", "at least one"},
         {"alpha=0", "alpha=0"},
         {"alpha=1e1", "alpha=1e1"},
         {"alpha=1.0.0", "alpha=1.0.0"},
@@ -93,7 +132,8 @@ static void bad_values_are_named(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct atoll__zoo_args a;
         struct atoll_err err = {0};
-        assert_int_equal(atoll__zoo_parse(network("mobilenet_v2"), bad[i].query, &a, &err), ATOLL_EINPUT);
+        assert_int_equal(atoll__zoo_parse(network("mobilenet_v2"), bad[i].query, &a, &err),
+                         ATOLL_EINPUT);
         if (strstr(err.text, bad[i].says) == NULL) {
             fail_msg("%s: %s", bad[i].query, err.text);
         }
@@ -113,6 +153,16 @@ static void nearest_name_comes_first(void **state) {
     assert_non_null(strstr(err.text, "mobilenet_v1"));
     assert_non_null(strstr(err.text, "cifar_squeezenet1_1"));
     assert_int_equal(atoll_zoo_build("", &m, &err), ATOLL_ENOTFOUND);
+}
+
+static void detectors_need_two_classes(void **state) {
+    (void)state;
+    struct atoll_model *m = NULL;
+    struct atoll_err err = {0};
+    assert_int_equal(atoll_zoo_build("ssd_mobilenet_v1?classes=1", &m, &err), ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "classes=1"));
+    assert_int_equal(atoll_zoo_build("ssd_mobilenet_v1?classes=2", &m, &err), 0);
+    atoll_model_close(&m);
 }
 
 static void widths_are_rounded(void **state) {
@@ -139,9 +189,10 @@ static void open_takes_names_and_paths(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(list_is_complete),         cmocka_unit_test(values_arrive),
-        cmocka_unit_test(bad_values_are_named),     cmocka_unit_test(nearest_name_comes_first),
-        cmocka_unit_test(widths_are_rounded),       cmocka_unit_test(open_takes_names_and_paths),
+        cmocka_unit_test(list_is_complete),           cmocka_unit_test(values_arrive),
+        cmocka_unit_test(bad_values_are_named),       cmocka_unit_test(nearest_name_comes_first),
+        cmocka_unit_test(detectors_need_two_classes), cmocka_unit_test(widths_are_rounded),
+        cmocka_unit_test(open_takes_names_and_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@ struct bench {
 
 static void start(struct bench *b, int32_t size, enum atoll__pad pad) {
     *b = (struct bench){.args = {.alpha = 1.0, .size = size, .classes = 10, .seed = 1}};
-    b->net = (struct atoll__net){.err = &b->err, .args = &b->args, .pad = pad, .act = ATOLL_ACT_RELU};
+    b->net =
+        (struct atoll__net){.err = &b->err, .args = &b->args, .pad = pad, .act = ATOLL_ACT_RELU};
     assert_int_equal(atoll_builder_create("test", "", &b->net.builder, &b->err), 0);
 }
 
@@ -41,13 +42,20 @@ static void windows_have_the_right_size(void **state) {
         int32_t size, out, channels;
         uint32_t layers; ///< with explicit PADs
     } rows[] = {
-        {ATOLL__PAD_SAME, "64:3x3", 15, 15, 64, 1},     {ATOLL__PAD_SAME, "64:3x3/2", 15, 8, 64, 1},
-        {ATOLL__PAD_SAME, "64:3x3/2v", 15, 7, 64, 1},   {ATOLL__PAD_TORCH, "64:3x3", 14, 14, 64, 1},
-        {ATOLL__PAD_TORCH, "64:3x3/2", 14, 7, 64, 2},   {ATOLL__PAD_TORCH, "64:7x7/2", 224, 112, 64, 2},
-        {ATOLL__PAD_TORCH, "8:1x1/2", 14, 7, 8, 1},     {ATOLL__PAD_TORCH, "max:3x3/2", 112, 56, 3, 2},
-        {ATOLL__PAD_TORCH, "max:3x3/2c", 112, 56, 3, 1}, {ATOLL__PAD_TORCH, "max:3x3/2c", 111, 55, 3, 1},
-        {ATOLL__PAD_TORCH, "max:2x2/2c", 15, 8, 3, 1},  {ATOLL__PAD_SAME, "avg:3x3", 9, 9, 3, 1},
-        {ATOLL__PAD_SAME, "dw:5x5/2", 28, 14, 3, 1},    {ATOLL__PAD_SAME, "  8:1x7  16:7x1 ", 17, 17, 16, 2},
+        {ATOLL__PAD_SAME, "64:3x3", 15, 15, 64, 1},
+        {ATOLL__PAD_SAME, "64:3x3/2", 15, 8, 64, 1},
+        {ATOLL__PAD_SAME, "64:3x3/2v", 15, 7, 64, 1},
+        {ATOLL__PAD_TORCH, "64:3x3", 14, 14, 64, 1},
+        {ATOLL__PAD_TORCH, "64:3x3/2", 14, 7, 64, 2},
+        {ATOLL__PAD_TORCH, "64:7x7/2", 224, 112, 64, 2},
+        {ATOLL__PAD_TORCH, "8:1x1/2", 14, 7, 8, 1},
+        {ATOLL__PAD_TORCH, "max:3x3/2", 112, 56, 3, 2},
+        {ATOLL__PAD_TORCH, "max:3x3/2c", 112, 56, 3, 1},
+        {ATOLL__PAD_TORCH, "max:3x3/2c", 111, 55, 3, 1},
+        {ATOLL__PAD_TORCH, "max:2x2/2c", 15, 8, 3, 1},
+        {ATOLL__PAD_SAME, "avg:3x3", 9, 9, 3, 1},
+        {ATOLL__PAD_SAME, "dw:5x5/2", 28, 14, 3, 1},
+        {ATOLL__PAD_SAME, "  8:1x7  16:7x1 ", 17, 17, 16, 2},
         {ATOLL__PAD_SAME, "(8:1x1 | 4:1x1 6:3x3 | max:3x3)", 9, 9, 8 + 6 + 3, 5},
         {ATOLL__PAD_SAME, "8:1x1 ( | 4:1x1 (2:1x3 | 2:3x1))", 9, 9, 8 + 4, 6},
         {ATOLL__PAD_SAME, "", 9, 9, 3, 0},
@@ -56,7 +64,8 @@ static void windows_have_the_right_size(void **state) {
         struct bench b;
         start(&b, rows[i].size, rows[i].pad);
         int32_t x = atoll__net_image(&b.net, 3);
-        /* Pools keep the input's scale; concatenations ask for one scale, so start behind a layer there. */
+        /* Pools keep the input's scale; concatenations ask for one scale, so start behind a layer
+         * there. */
         const bool branches = strchr(rows[i].text, '(') != NULL && rows[i].text[0] == '(';
         x = branches ? atoll__net_text(&b.net, x, "3:1x1") : x;
         x = atoll__net_text(&b.net, x, "%s", rows[i].text);
@@ -69,7 +78,18 @@ static void windows_have_the_right_size(void **state) {
 static void mistakes_are_found(void **state) {
     (void)state;
     static const char *const bad[] = {
-        "64", "64:", "64:3", "64:3x", "64:3x3/", ":3x3", "0:3x3", "64:0x3", "pool:3x3", "(8:1x1", "8:1x1)", "8:1x1 | 4:1x1",
+        "64",
+        "64:",
+        "64:3",
+        "64:3x",
+        "64:3x3/",
+        ":3x3",
+        "0:3x3",
+        "64:0x3",
+        "pool:3x3",
+        "(8:1x1",
+        "8:1x1)",
+        "8:1x1 | 4:1x1",
         "(1:1x1|1:1x1|1:1x1|1:1x1|1:1x1|1:1x1|1:1x1|1:1x1|1:1x1)",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -115,7 +135,8 @@ static void unlike_maps_do_not_join(void **state) {
     stop(&b);
     start(&b, 16, ATOLL__PAD_SAME);
     const int32_t x = atoll__net_image(&b.net, 3);
-    assert_int_equal(atoll__net_add(&b.net, x, atoll__net_text(&b.net, x, "3:3x3/2"), ATOLL_ACT_NONE), -1);
+    assert_int_equal(
+        atoll__net_add(&b.net, x, atoll__net_text(&b.net, x, "3:3x3/2"), ATOLL_ACT_NONE), -1);
     assert_int_equal(b.net.code, ATOLL_EINPUT);
     stop(&b);
 }
