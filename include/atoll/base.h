@@ -37,17 +37,17 @@ extern "C" {
 
 /** The one list of error codes: X(name, exit code of the command, text). Codes are -1, -2, ... in
  *  this order; new ones are added at the end, none is reused. */
-#define ATOLL_ERR_MAP(X)                                                       \
-    X(NO, 1, "the answer is no")                                               \
-    X(USAGE, 2, "the request does not fit")                                    \
-    X(INPUT, 3, "bad input")                                                   \
-    X(NOTFOUND, 3, "not found")                                                \
-    X(UNSUPPORTED, 3, "not supported")                                         \
-    X(LIMIT, 3, "a limit was exceeded")                                        \
-    X(DEVICE, 4, "device or meter failed")                                     \
-    X(NOMEM, 5, "out of memory")                                               \
-    X(IO, 5, "reading or writing failed")                                      \
-    X(BUSY, 5, "locked by somebody else")                                      \
+#define ATOLL_ERR_MAP(X)                                                                           \
+    X(NO, 1, "the answer is no")                                                                   \
+    X(USAGE, 2, "the request does not fit")                                                        \
+    X(INPUT, 3, "bad input")                                                                       \
+    X(NOTFOUND, 3, "not found")                                                                    \
+    X(UNSUPPORTED, 3, "not supported")                                                             \
+    X(LIMIT, 3, "a limit was exceeded")                                                            \
+    X(DEVICE, 4, "device or meter failed")                                                         \
+    X(NOMEM, 5, "out of memory")                                                                   \
+    X(IO, 5, "reading or writing failed")                                                          \
+    X(BUSY, 5, "locked by somebody else")                                                          \
     X(INTERNAL, 5, "a fault of atoll's own")
 
 enum atoll_code {
@@ -74,7 +74,7 @@ ATOLL_API const char *atoll_code_text(int code);
 ATOLL_API int atoll_code_exit(int code);
 /** Fills `err` (may be NULL) with `code` and the formatted sentence, and returns `code`. */
 ATOLL_API int atoll_fail(struct atoll_err *err, int code, const char *fmt, ...) ATOLL_PRINTF(3, 4);
-/** Puts a place in front of the sentence already in `err` ("file: sentence"); returns err's code. */
+/** Puts a place in front of the sentence in `err` ("file: sentence"); returns err's code. */
 ATOLL_API int atoll_fail_at(struct atoll_err *err, const char *fmt, ...) ATOLL_PRINTF(2, 3);
 /** ATOLL_ENOMEM with a sentence that names what was asked for. */
 ATOLL_API int atoll_fail_nomem(struct atoll_err *err, const char *what, size_t bytes);
@@ -83,7 +83,7 @@ ATOLL_API int atoll_fail_nomem(struct atoll_err *err, const char *what, size_t b
 
 enum atoll_log_level { ATOLL_LOG_DEBUG, ATOLL_LOG_INFO, ATOLL_LOG_WARN };
 typedef void (*atoll_log_fn)(void *user, enum atoll_log_level level, const char *sentence);
-/** Sets the one log callback of the process (NULL: silence, the default). Set it before threads start. */
+/** Sets the one log callback of the process (NULL: silence, the default), before threads start. */
 ATOLL_API void atoll_log_set(atoll_log_fn fn, void *user);
 ATOLL_API void atoll_log(enum atoll_log_level level, const char *fmt, ...) ATOLL_PRINTF(2, 3);
 
@@ -92,11 +92,11 @@ ATOLL_API void atoll_log(enum atoll_log_level level, const char *fmt, ...) ATOLL
 /** malloc/calloc/realloc/free with a counter through which tests make the n-th call fail.
  *  A size of 0 gives a unique pointer. The caller owns the result: atoll_free (NULL allowed). */
 ATOLL_API void *atoll_alloc(size_t bytes);
-ATOLL_API void *atoll_calloc(size_t count, size_t bytes); ///< zeroed; NULL when count*bytes overflows
+ATOLL_API void *atoll_calloc(size_t count, size_t bytes); ///< zeroed; overflow gives NULL
 ATOLL_API void *atoll_realloc(void *p, size_t bytes);
 ATOLL_API void atoll_free(void *p);
 ATOLL_API char *atoll_strdup(const char *s);
-/** Makes the n-th allocation from now on fail (1 = the next), once. 0 switches the injection off. */
+/** Makes the n-th allocation from now on fail (1 = the next), once, with errno ENOMEM. 0: none. */
 ATOLL_API void atoll_alloc_fail_after(uint64_t n);
 /** Allocations made since the process started. */
 ATOLL_API uint64_t atoll_alloc_count(void);
@@ -114,8 +114,9 @@ struct atoll_arena {
 };
 ATOLL_API void atoll_arena_init(struct atoll_arena *a);
 ATOLL_API void atoll_arena_finish(struct atoll_arena *a); ///< frees all; the arena can be used anew
-ATOLL_API void *atoll_arena_alloc(struct atoll_arena *a, size_t bytes);               ///< zeroed, 16-byte aligned; NULL: no memory
-ATOLL_API void *atoll_arena_array(struct atoll_arena *a, size_t count, size_t bytes); ///< overflow-checked
+/** Memory is zeroed and 16-byte aligned; NULL: no memory, or the product overflows. */
+ATOLL_API void *atoll_arena_alloc(struct atoll_arena *a, size_t bytes);
+ATOLL_API void *atoll_arena_array(struct atoll_arena *a, size_t count, size_t bytes);
 ATOLL_API char *atoll_arena_strndup(struct atoll_arena *a, const char *s, size_t n);
 ATOLL_API char *atoll_arena_printf(struct atoll_arena *a, const char *fmt, ...) ATOLL_PRINTF(2, 3);
 
@@ -159,10 +160,11 @@ ATOLL_API void atoll_rng_seed(struct atoll_rng *r, uint64_t seed);
 /** Seed for a named part of a run, so that parts do not share a stream. */
 ATOLL_API uint64_t atoll_seed_mix(uint64_t seed, uint64_t part);
 ATOLL_API uint64_t atoll_rng_u64(struct atoll_rng *r);
-ATOLL_API uint64_t atoll_rng_below(struct atoll_rng *r, uint64_t n); ///< uniform in [0, n), n > 0, unbiased
-ATOLL_API double atoll_rng_unit(struct atoll_rng *r);                ///< uniform in [0, 1)
-ATOLL_API double atoll_rng_normal(struct atoll_rng *r);              ///< mean 0, standard deviation 1
-ATOLL_API double atoll_rng_exponential(struct atoll_rng *r);         ///< mean 1
+/** Uniform in [0, n), n > 0, without bias. */
+ATOLL_API uint64_t atoll_rng_below(struct atoll_rng *r, uint64_t n);
+ATOLL_API double atoll_rng_unit(struct atoll_rng *r);        ///< uniform in [0, 1)
+ATOLL_API double atoll_rng_normal(struct atoll_rng *r);      ///< mean 0, standard deviation 1
+ATOLL_API double atoll_rng_exponential(struct atoll_rng *r); ///< mean 1
 ATOLL_API void atoll_rng_shuffle(struct atoll_rng *r, uint32_t *v, size_t n);
 ATOLL_API void atoll_rng_bytes(struct atoll_rng *r, void *out, size_t n);
 
@@ -175,19 +177,24 @@ ATOLL_API uint64_t atoll_fnv1a(const void *bytes, size_t n, uint64_t seed);
 
 /* ------------------------------------------------------------------- files */
 
-/** A whole file mapped read-only. Owned; atoll_map_close (NULL or zeroed allowed). */
+/** A whole file mapped read-only. Owned; atoll_map_close (NULL or zeroed allowed). ATOLL_ENOTFOUND:
+ *  no such file; ATOLL_EINPUT: a directory, pipe or device; ATOLL_EIO: not readable. The file must
+ *  not be cut short by others while it is mapped. */
 struct atoll_map {
     const uint8_t *data; ///< NULL when size is 0
     size_t size;
 };
 ATOLL_API int atoll_map_open(const char *path, struct atoll_map *map, struct atoll_err *err);
 ATOLL_API void atoll_map_close(struct atoll_map *map);
-/** Writes a file whole: a temporary name beside it, fsync, rename. ATOLL_EIO names the path and
- *  the system's reason (disk full, no permission). */
-ATOLL_API int atoll_write_file(const char *path, const void *bytes, size_t n, struct atoll_err *err);
+/** Writes a file whole: a temporary name beside it, fsync, rename; the old file stays until then.
+ *  An existing file keeps its mode, a link is followed, a device or pipe is written in place.
+ *  ATOLL_EIO names the path and the system's reason (no space left, no permission). */
+ATOLL_API int atoll_write_file(const char *path, const void *bytes, size_t n,
+                               struct atoll_err *err);
 /** Directory of data files: `given` if not NULL, else $ATOLL_SHARE, else the install prefix, else
  *  the source tree (contracts.md). Looks for `relative` in each; the first hit as an owned path. */
-ATOLL_API int atoll_share_find(const char *given, const char *relative, char **path, struct atoll_err *err);
+ATOLL_API int atoll_share_find(const char *given, const char *relative, char **path,
+                               struct atoll_err *err);
 /** The directories that atoll_share_find looks in, in order; owned NULL-terminated array, each
  *  string and the array freed with atoll_share_dirs_free. */
 ATOLL_API char **atoll_share_dirs(const char *given);
@@ -195,13 +202,15 @@ ATOLL_API void atoll_share_dirs_free(char **dirs);
 
 /* ------------------------------------------------------------ time, threads */
 
-ATOLL_API uint64_t atoll_now_ns(void);                       ///< monotonic clock
-ATOLL_API void atoll_wall_iso8601(char out[32]);             ///< "2026-11-24T08:09:11Z"
+ATOLL_API uint64_t atoll_now_ns(void);           ///< monotonic clock
+ATOLL_API void atoll_wall_iso8601(char out[32]); ///< "2026-11-24T08:09:11Z"
 
-/** Runs job(user, 0..n-1) on up to `threads` threads (0: all cores) and waits. The first failing
- *  job's code is returned and its error copied; no new job starts after a failure. */
+/** Runs job(user, 0..n-1) on up to `threads` threads (0: all cores) and waits. After a failure no
+ *  new job starts; of the failed jobs the one with the lowest index gives code and error, so the
+ *  answer does not depend on timing. */
 typedef int (*atoll_job_fn)(void *user, size_t index, struct atoll_err *err);
-ATOLL_API int atoll_parallel(size_t n, unsigned threads, atoll_job_fn job, void *user, struct atoll_err *err);
+ATOLL_API int atoll_parallel(size_t n, unsigned threads, atoll_job_fn job, void *user,
+                             struct atoll_err *err);
 
 /** Progress of long work: `done` of `total` steps. Return false to ask for an early, clean end
  *  (the work then returns ATOLL_ENO). May be NULL wherever it is taken. */
@@ -213,7 +222,8 @@ struct atoll_progress {
 
 /** Where a number comes from; never mixed in one sum without saying so. */
 enum atoll_origin { ATOLL_ORIGIN_COMPUTED, ATOLL_ORIGIN_SIMULATED, ATOLL_ORIGIN_MEASURED };
-ATOLL_API const char *atoll_origin_name(enum atoll_origin o); ///< "computed", "simulated", "measured"
+/** "computed", "simulated", "measured". */
+ATOLL_API const char *atoll_origin_name(enum atoll_origin o);
 
 #ifdef __cplusplus
 }

@@ -22,9 +22,11 @@ ATOLL_API json_t *atoll_json_number(double v);
 ATOLL_API json_t *atoll_json_hex64(uint64_t v);
 /** Sets a number (null when not finite). 0 or ATOLL_ENOMEM. */
 ATOLL_API int atoll_json_set_number(json_t *object, const char *key, double v);
-/** Reads a JSON file with limits (256 MiB, depth 64, duplicate keys refused); *out owned (json_decref). */
+/** Reads a JSON file with limits (256 MiB, depth 64, duplicate keys refused); *out owned
+ *  (json_decref). ATOLL_EINPUT and ATOLL_ELIMIT name file and line. */
 ATOLL_API int atoll_json_open(const char *path, json_t **out, struct atoll_err *err);
-/** Text with 2-space indent, sorted nothing, shortest exact numbers, final newline; owned, atoll_free. */
+/** Text with 2-space indent, keys in their order, numbers short and exact, final newline. Owned,
+ *  atoll_free. NULL: no memory, or nested deeper than 64. */
 ATOLL_API char *atoll_json_text(const json_t *j, size_t *size);
 
 #ifdef __cplusplus

@@ -41,7 +41,7 @@ static size_t rank_high(size_t n, double p, double tail)
 
 /* The interval [x_(l), x_(u)] covers the quantile with P(l <= B <= u - 1). Each side gets half of
  * the 5 %. A quantile so far out that one side cannot keep to its half takes the extreme value
- * there, and the other side gets what is left. False: even the whole range covers less than 95 %. */
+ * there, and the other side gets what is left. False: even the whole range covers too little. */
 static bool quantile_ranks(size_t n, double p, size_t *l, size_t *u)
 {
     const double missed_low = pow(1.0 - p, (double)n); /* P(B = 0): below the smallest value */

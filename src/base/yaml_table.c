@@ -55,7 +55,8 @@ static int read_field(const struct atoll_yaml *child, const struct atoll_yaml_fi
         memcpy(at, &child, sizeof child);
         return ATOLL_OK;
     }
-    return atoll_fail(err, ATOLL_EINTERNAL, "field %s has the unknown type %d", f->key, (int)f->type);
+    return atoll_fail(err, ATOLL_EINTERNAL, "field %s has the unknown type %d", f->key,
+                      (int)f->type);
 }
 
 int atoll_yaml_read(const struct atoll_yaml *map, const struct atoll_yaml_field *fields,

@@ -229,8 +229,10 @@ static int on_event(struct builder *b, const yaml_event_t *event)
         b->depth--;
         return ATOLL_OK;
     case YAML_DOCUMENT_START_EVENT:
-        return b->doc->root == NULL ? ATOLL_OK
-                                    : fail_line(b, ATOLL_EINPUT, "a second document (expected one)");
+        if (b->doc->root != NULL) {
+            return fail_line(b, ATOLL_EINPUT, "a second document (expected one)");
+        }
+        return ATOLL_OK;
     default:
         return ATOLL_OK;
     }

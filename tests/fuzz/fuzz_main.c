@@ -248,8 +248,8 @@ int main(int argc, char **argv)
     static struct corpus corpus;
     struct options o = {.mutations = 1000, .seed = 1};
     if (!parse_options(argc, argv, &o)) {
-        (void)fprintf(stderr, "usage: %s [-n MUTATIONS] [-s SEED] [-v] [-o INDEX FILE] CORPUS_DIR\n",
-                      argv[0]);
+        (void)fprintf(stderr, "usage: %s %s\n", argv[0],
+                      "[-n MUTATIONS] [-s SEED] [-v] [-o INDEX FILE] CORPUS_DIR");
         return 2;
     }
     const char *factor = getenv("ATOLL_SEEDS"); /* the long check asks for more */

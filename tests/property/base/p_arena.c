@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of an arena keep what was written into them, do not overlap, and are zeroed and aligned. */
+/* Pieces of an arena keep what was written into them, do not overlap, are zeroed and aligned. */
 #include "atoll_test.h"
 
 #include <atoll/base.h>

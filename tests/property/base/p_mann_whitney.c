@@ -65,7 +65,7 @@ static void same_as_all_arrangements(void **state)
     }
 }
 
-/* One tie among 40 values takes the approximation; moving it apart by a hair takes the exact way. */
+/* One tie among 40 values takes the approximation; moved apart by a hair, the exact way. */
 static void approximation_is_near_the_exact(void **state)
 {
     (void)state;

@@ -141,7 +141,8 @@ static int arena(void *user)
 {
     (void)user;
     struct atoll_arena a = {0};
-    const bool good = atoll_arena_alloc(&a, 100) != NULL && atoll_arena_array(&a, 1000, 8) != NULL &&
+    const bool good = atoll_arena_alloc(&a, 100) != NULL &&
+                      atoll_arena_array(&a, 1000, 8) != NULL &&
                       atoll_arena_strndup(&a, "abc", 2) != NULL &&
                       atoll_arena_printf(&a, "%05000d", 1) != NULL;
     atoll_arena_finish(&a);

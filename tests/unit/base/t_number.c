@@ -62,7 +62,8 @@ static void printed_numbers_read_back(void **state)
 static void a_comma_locale_changes_nothing(void **state)
 {
     (void)state;
-    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL && setlocale(LC_NUMERIC, "fr_FR.UTF-8") == NULL) {
+    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL &&
+        setlocale(LC_NUMERIC, "fr_FR.UTF-8") == NULL) {
         skip(); /* no such locale on this machine */
     }
     char text[40];

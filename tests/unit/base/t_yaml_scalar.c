@@ -30,7 +30,8 @@ static void doubles(void **state)
     double v = 0.0;
     assert_int_equal(atoll_yaml_double(value("2.5e-1"), 0.0, 1.0, &v, &err), 0);
     test_close(v, 0.25, 0.0);
-    static const char *const bad[] = {".inf", ".nan", "abc", "\"1\"", "[1]", "{a: 1}", "", "0x1", "1e999"};
+    static const char *const bad[] = {".inf",   ".nan", "abc", "\"1\"", "[1]",
+                                      "{a: 1}", "",     "0x1", "1e999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(atoll_yaml_double(value(bad[i]), -1e9, 1e9, &v, &err), ATOLL_EINPUT);
         assert_memory_equal(err.text, "f.yaml:1: v: ", 13);
@@ -53,7 +54,8 @@ static void integers(void **state)
     assert_true(v == 1000);
     assert_int_equal(atoll_yaml_int(value("12.0"), 0, 1000, &v, &err), 0);
     assert_true(v == 12);
-    static const char *const bad[] = {"9223372036854775808", "1.5", "1e300", "x", "'3'", "[]", "1e17"};
+    static const char *const bad[] = {"9223372036854775808", "1.5", "1e300", "x", "'3'", "[]",
+                                      "1e17"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(atoll_yaml_int(value(bad[i]), INT64_MIN, INT64_MAX, &v, &err),
                          ATOLL_EINPUT);
