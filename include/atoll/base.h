@@ -138,6 +138,13 @@ ATOLL_API char *atoll_buf_take(struct atoll_buf *b, size_t *size);
 /** "604.50KiB", "3.41MiB", "0.00B": powers of 1024, two decimals, as edgetpu_compiler prints. */
 ATOLL_API void atoll_format_bytes(char out[32], uint64_t bytes);
 
+/** Prints a finite number so that it reads back to the same double: as short as 15 digits can say
+ *  it, else 16 or 17; with a point in every locale. */
+ATOLL_API void atoll_format_double(char out[40], double v);
+/** Reads all of `text` as a decimal number ("-1.5e3"; no hex, inf, nan, blanks), in any locale.
+ *  False when it is not one or is too large for a double; `*out` is then untouched. */
+ATOLL_API bool atoll_parse_double(const char *text, double *out);
+
 /* ------------------------------------------------------ checked arithmetic */
 
 /** True and `*out` set when the result fits; false otherwise (out untouched). */

@@ -2,8 +2,6 @@
 /* atoll's conventions on top of jansson. */
 #include <atoll/json.h>
 
-#include "base_internal.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -130,7 +128,7 @@ static void put_string(struct atoll_buf *b, const char *s, size_t n)
 static void put_real(struct atoll_buf *b, double v)
 {
     char text[40];
-    atoll__base_print_double(text, v);
+    atoll_format_double(text, v);
     atoll_buf_puts(b, text);
     if (strpbrk(text, ".e") == NULL) {
         atoll_buf_puts(b, ".0");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers to and from text whatever the locale of the program that we are linked into. */
-#include "base_internal.h"
+#include <atoll/base.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static bool is_decimal(const char *text)
     return *end == '\0';
 }
 
-bool atoll__base_parse_double(const char *text, double *out)
+bool atoll_parse_double(const char *text, double *out)
 {
     char copy[NUMBER_MAX_CHARS];
     const size_t n = strlen(text);
@@ -70,7 +70,7 @@ bool atoll__base_parse_double(const char *text, double *out)
 }
 
 /* A number of at most 15 digits comes back as written; others need 16 or 17. */
-void atoll__base_print_double(char out[40], double v)
+void atoll_format_double(char out[40], double v)
 {
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(out, 40, "%.*g", digits, v);

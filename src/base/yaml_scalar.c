@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checked values out of yaml nodes, and the sentence when one does not fit. */
-#include "base_internal.h"
 #include "yaml_internal.h"
 
 #include <errno.h>
@@ -65,7 +64,7 @@ int atoll_yaml_double(const struct atoll_yaml *n, double low, double high, doubl
                       struct atoll_err *err)
 {
     double v = 0.0;
-    if (n->kind != ATOLL_YAML_SCALAR || n->quoted || !atoll__base_parse_double(n->text, &v)) {
+    if (n->kind != ATOLL_YAML_SCALAR || n->quoted || !atoll_parse_double(n->text, &v)) {
         return fail_value(n, err, "a finite number");
     }
     if (!(v >= low && v <= high)) {
@@ -80,7 +79,7 @@ int atoll_yaml_double(const struct atoll_yaml *n, double low, double high, doubl
 static bool parse_int(const char *text, int64_t *out)
 {
     double v = 0.0;
-    if (!atoll__base_parse_double(text, &v)) {
+    if (!atoll_parse_double(text, &v)) {
         return false;
     }
     if (strpbrk(text, ".eE") == NULL) {

@@ -198,23 +198,6 @@ void atoll__store_json_text(const char *text, struct atoll_buf *out)
     atoll_buf_puts(out, "\"");
 }
 
-/* The shortest decimal that reads back as the same number; a point in every locale. */
-static void put_real(double v, struct atoll_buf *out)
-{
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        double back = 0;
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (sscanf(text, "%lf", &back) == 1 && back == v) {
-            break;
-        }
-    }
-    for (char *p = text; *p; p++) {
-        *p = *p == ',' ? '.' : *p;
-    }
-    atoll_buf_puts(out, text);
-}
-
 void atoll__store_json_value(const struct atoll__column *c, const void *row, struct atoll_buf *out)
 {
     switch (c->type) {
@@ -236,7 +219,9 @@ void atoll__store_json_value(const struct atoll__column *c, const void *row, str
         if (isnan(v)) {
             atoll_buf_puts(out, "null");
         } else {
-            put_real(v, out);
+            char text[40];
+            atoll_format_double(text, v);
+            atoll_buf_puts(out, text);
         }
         break;
     }

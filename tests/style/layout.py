@@ -13,7 +13,7 @@ import lines
 
 TEXT = ('.c', '.h', '.py', '.sh', '.js', '.css', '.build', '.yaml', '.md', '.txt')
 CODE = ('.c', '.h', '.py', '.sh', '.js', '.css')
-MAX_COLUMNS = {'.c': 100, '.h': 170, '.py': 110}
+MAX_COLUMNS = {'.c': 170, '.h': 170, '.py': 110}
 MAX_LINES = 800
 UNIQUE_TOPS = ('src', 'tools', 'wire', 'firmware', 'tests', 'bench', 'examples')
 SHARED_NAMES = {'meson.build'}
@@ -67,7 +67,7 @@ def self_test():
     planted({'src/a/a.c': head + 'int a;\n'}, None)
     planted({'src/a/a.c': head + '\tint a;\n'}, 'a.c:2: a tab')
     planted({'src/a/a.c': head + 'int a; \n'}, 'blanks at the end')
-    planted({'src/a/a.c': head + 'x' * 101 + '\n'}, '101 columns')
+    planted({'src/a/a.c': head + 'x' * (MAX_COLUMNS['.c'] + 1) + '\n'}, 'columns (at most')
     planted({'docs/a.md': 'x' * 300 + '\n'}, None)
     planted({'src/a/a.c': head + 'int a;'}, 'no newline')
     planted({'src/a/a.c': 'int a;\n'}, 'no line with SPDX')

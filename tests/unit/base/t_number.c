@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "atoll_test.h"
 
-#include "base_internal.h"
+#include <atoll/base.h>
 
 #include <float.h>
 #include <locale.h>
@@ -20,7 +20,7 @@ static void decimals_are_read(void **state)
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         double v = NAN;
-        assert_true(atoll__base_parse_double(good[i].text, &v));
+        assert_true(atoll_parse_double(good[i].text, &v));
         test_close(v, good[i].value, 0.0);
     }
 }
@@ -33,7 +33,7 @@ static void everything_else_is_refused(void **state)
                                       "1f",  "-",   "\t1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         double v = 42.0;
-        if (atoll__base_parse_double(bad[i], &v)) {
+        if (atoll_parse_double(bad[i], &v)) {
             fail_msg("'%s' was taken for a number", bad[i]);
         }
         test_close(v, 42.0, 0.0);
@@ -42,7 +42,7 @@ static void everything_else_is_refused(void **state)
     memset(digits, '1', sizeof digits - 1);
     digits[sizeof digits - 1] = '\0';
     double v = 0.0;
-    assert_false(atoll__base_parse_double(digits, &v));
+    assert_false(atoll_parse_double(digits, &v));
 }
 
 static void printed_numbers_read_back(void **state)
@@ -52,10 +52,10 @@ static void printed_numbers_read_back(void **state)
                                     -1e-5,   123456789.123456789, 2.0, 1e22, 0x1.fffffffffffffp52};
     char text[40];
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        atoll__base_print_double(text, values[i]);
+        atoll_format_double(text, values[i]);
         test_close(strtod(text, NULL), values[i], 0.0);
     }
-    atoll__base_print_double(text, 0.1);
+    atoll_format_double(text, 0.1);
     assert_string_equal(text, "0.1");
 }
 
@@ -68,8 +68,8 @@ static void a_comma_locale_changes_nothing(void **state)
     }
     char text[40];
     double v = 0.0;
-    atoll__base_print_double(text, 2.5);
-    const bool parsed = atoll__base_parse_double("2.5", &v);
+    atoll_format_double(text, 2.5);
+    const bool parsed = atoll_parse_double("2.5", &v);
     (void)setlocale(LC_NUMERIC, "C");
     assert_string_equal(text, "2.5");
     assert_true(parsed);
