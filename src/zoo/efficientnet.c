@@ -31,7 +31,8 @@ static const struct row edgetpu_rows[] = {
 
 static int32_t fused_block(struct atoll__net *n, int32_t x, int32_t mid, int32_t out,
                            int32_t stride, bool skip) {
-    const int32_t y = atoll__net_text(n, x, "%d:3x3 %d:1x1/%d-", mid, out, stride);
+    const char *role = skip ? "+" : "-";
+    const int32_t y = atoll__net_text(n, x, "%d:3x3 %d:1x1/%d%s", mid, out, stride, role);
     return skip ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
 }
 

@@ -140,7 +140,7 @@ void atoll__zoo_inception_v4(struct atoll__net *n, int variant) {
  * into its weights. */
 static int32_t residual(struct atoll__net *n, int32_t x, const char *branches,
                         enum atoll_activation act) {
-    const int32_t y = atoll__net_text(n, x, "%s %d:1x1-", branches, atoll__net_channels(n, x));
+    const int32_t y = atoll__net_text(n, x, "%s %d:1x1+", branches, atoll__net_channels(n, x));
     return atoll__net_add(n, y, x, act);
 }
 

@@ -39,7 +39,7 @@ static void slim_head(struct atoll__net *n, int32_t x, int32_t pool_stride) {
     const struct atoll__window pool = {
         .kernel_h = h, .kernel_w = h, .stride = pool_stride, .pad = ATOLL__PAD_VALID};
     x = atoll__net_pool(n, x, ATOLL_OP_AVERAGE_POOL_2D, &pool);
-    x = atoll__net_text(n, x, "%d:1x1-", n->args->classes);
+    x = atoll__net_text(n, x, "%d:1x1=", n->args->classes);
     x = atoll__net_softmax(n, atoll__net_flatten(n, x));
     atoll__net_output(n, x);
 }
@@ -59,9 +59,10 @@ int32_t atoll__net_inverted_residual(struct atoll__net *n, int32_t x,
     if (tap != NULL) {
         tap->fn(n, tap->user, block, mid);
     }
-    const int32_t y =
-        atoll__net_text(n, mid, "dw:%dx%d/%d %d:1x1-", b->kernel, b->kernel, b->stride, b->out);
-    return b->stride == 1 && in == b->out ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
+    const bool skip = b->stride == 1 && in == b->out;
+    const int32_t y = atoll__net_text(n, mid, "dw:%dx%d/%d %d:1x1%s", b->kernel, b->kernel,
+                                      b->stride, b->out, skip ? "+" : "-");
+    return skip ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
 }
 
 struct stage {
@@ -170,8 +171,9 @@ static int32_t v3_block(struct atoll__net *n, int32_t x, const struct bneck *b) 
     if (b->squeeze) {
         y = squeeze_excite(n, y);
     }
-    y = atoll__net_text(n, y, "%d:1x1-", out);
-    return b->stride == 1 && in == out ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
+    const bool skip = b->stride == 1 && in == out;
+    y = atoll__net_text(n, y, "%d:1x1%s", out, skip ? "+" : "-");
+    return skip ? atoll__net_add(n, x, y, ATOLL_ACT_NONE) : y;
 }
 
 void atoll__zoo_mobilenet_v3(struct atoll__net *n, int variant) {
@@ -187,6 +189,5 @@ void atoll__zoo_mobilenet_v3(struct atoll__net *n, int variant) {
     x = atoll__net_mean(n, v3_conv(n, x, true, layer), false);
     x = hard_swish(n, atoll__net_dense(n, x, alpha > 1.0 ? atoll__zoo_round8(1280 * alpha) : 1280,
                                        ATOLL_ACT_NONE));
-    x = atoll__net_dense(n, x, n->args->classes, ATOLL_ACT_NONE);
-    atoll__net_output(n, atoll__net_softmax(n, x));
+    atoll__net_classes(n, x);
 }

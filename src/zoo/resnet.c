@@ -31,8 +31,8 @@ static int32_t block_v1(struct atoll__net *n, int32_t x, bool bottleneck, int32_
     const int32_t out = bottleneck ? 4 * width : width;
     const bool project = stride != 1 || atoll__net_channels(n, x) != out;
     const int32_t y =
-        bottleneck ? atoll__net_text(n, x, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, out)
-                   : atoll__net_text(n, x, "%d:3x3/%d %d:3x3-", width, stride, width);
+        bottleneck ? atoll__net_text(n, x, "%d:1x1 %d:3x3/%d %d:1x1+", width, width, stride, out)
+                   : atoll__net_text(n, x, "%d:3x3/%d %d:3x3+", width, stride, width);
     const int32_t shortcut = project ? atoll__net_text(n, x, "%d:1x1/%d-", out, stride) : x;
     return atoll__net_add(n, y, shortcut, ATOLL_ACT_RELU);
 }
@@ -64,7 +64,7 @@ static int32_t block_v2(struct atoll__net *n, int32_t x, int32_t width, int32_t 
         shortcut = atoll__net_text(n, x, "max:1x1/%d", stride);
     }
     const int32_t y =
-        atoll__net_text(n, pre, "%d:1x1 %d:3x3/%d %d:1x1-", width, width, stride, 4 * width);
+        atoll__net_text(n, pre, "%d:1x1 %d:3x3/%d %d:1x1+", width, width, stride, 4 * width);
     return atoll__net_add(n, shortcut, y, ATOLL_ACT_NONE);
 }
 
@@ -88,7 +88,7 @@ static int32_t block_wide(struct atoll__net *n, int32_t x, int32_t width, int32_
     const int32_t pre = atoll__net_text(n, x, "bn");
     const bool project = atoll__net_channels(n, x) != width;
     const int32_t shortcut = project ? atoll__net_text(n, pre, "%d:1x1/%d-", width, stride) : x;
-    const int32_t y = atoll__net_text(n, pre, "%d:3x3/%d %d:3x3-", width, stride, width);
+    const int32_t y = atoll__net_text(n, pre, "%d:3x3/%d %d:3x3+", width, stride, width);
     return atoll__net_add(n, y, shortcut, ATOLL_ACT_NONE);
 }
 

@@ -23,6 +23,5 @@ void atoll__zoo_vgg(struct atoll__net *n, int variant) {
     x = atoll__net_flatten(n, x);
     x = atoll__net_dense(n, x, 4096, ATOLL_ACT_RELU);
     x = atoll__net_dense(n, x, 4096, ATOLL_ACT_RELU);
-    x = atoll__net_dense(n, x, n->args->classes, ATOLL_ACT_NONE);
-    atoll__net_output(n, atoll__net_softmax(n, x));
+    atoll__net_classes(n, x);
 }

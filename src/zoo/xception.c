@@ -7,7 +7,7 @@
 /* Two separable convolutions and a pool beside a strided 1x1. `relu`: a ReLU stands first. */
 static int32_t down_block(struct atoll__net *n, int32_t x, int32_t mid, int32_t out, bool relu) {
     const int32_t shortcut = atoll__net_text(n, x, "%d:1x1/2-", out);
-    const int32_t y = atoll__net_text(n, x, "%s dw:3x3- %d:1x1 dw:3x3- %d:1x1- max:3x3/2",
+    const int32_t y = atoll__net_text(n, x, "%s dw:3x3- %d:1x1 dw:3x3- %d:1x1+ max:3x3/2",
                                       relu ? "relu" : "", mid, out);
     return atoll__net_add(n, y, shortcut, ATOLL_ACT_NONE);
 }
@@ -20,7 +20,7 @@ void atoll__zoo_xception(struct atoll__net *n, int variant) {
     x = down_block(n, x, 728, 728, true);
     for (int i = 0; i < 8; i++) {
         const int32_t y =
-            atoll__net_text(n, x, "relu dw:3x3- 728:1x1 dw:3x3- 728:1x1 dw:3x3- 728:1x1-");
+            atoll__net_text(n, x, "relu dw:3x3- 728:1x1 dw:3x3- 728:1x1 dw:3x3- 728:1x1+");
         x = atoll__net_add(n, y, x, ATOLL_ACT_NONE);
     }
     x = down_block(n, x, 728, 1024, true);

@@ -74,12 +74,20 @@ struct atoll__net {
     uint32_t n_inputs, n_outputs;
 };
 
+/** Where the output of a layer without activation goes; decides how wide its weights are. */
+enum atoll__role {
+    ATOLL__ROLE_INNER,
+    ATOLL__ROLE_BRANCH, ///< goes into a sum: small, so that deep sums do not saturate
+    ATOLL__ROLE_LOGITS, ///< the classes: wide, so that some stand out
+};
+
 /** One window layer: convolution, depthwise convolution or pool. */
 struct atoll__window {
     int32_t out; ///< output channels (convolutions)
     int32_t kernel_h, kernel_w, stride;
     enum atoll__pad pad;
     enum atoll_activation act;
+    enum atoll__role role;
     bool linear_range; ///< keep -5..7 behind a ReLU (the output meets linear tensors)
 };
 
@@ -143,7 +151,9 @@ int32_t atoll__net_reshape(struct atoll__net *n, int32_t x, int32_t rank, const 
 int32_t atoll__net_flatten(struct atoll__net *n, int32_t x);
 int32_t atoll__net_softmax(struct atoll__net *n, int32_t x);
 void atoll__net_output(struct atoll__net *n, int32_t x);
-/** Global mean, FULLY_CONNECTED to `classes`, SOFTMAX, output. */
+/** FULLY_CONNECTED to `classes`, SOFTMAX, output. */
+void atoll__net_classes(struct atoll__net *n, int32_t x);
+/** The same behind a global mean. */
 void atoll__net_classifier(struct atoll__net *n, int32_t x);
 
 /* ------------------------------------------------------------------ text */
@@ -156,7 +166,8 @@ void atoll__net_classifier(struct atoll__net *n, int32_t x);
  *    bn          batch norm and ReLU, explicit
  *    relu        a ReLU of its own
  *    ( a | b )   both paths from here, concatenated in this order; an empty path is the tensor
- * itself Letters behind a window: v VALID, s SAME, c ceil mode, - no activation, ~ linear range. */
+ * itself Letters behind a window: v VALID, s SAME, c ceil mode; - no activation, + none and into a
+ * sum, = none and the classes; ~ linear range. */
 int32_t atoll__net_text(struct atoll__net *n, int32_t x, const char *fmt, ...) ATOLL_PRINTF(3, 4);
 
 /* ---------------------------------------------------------- shared blocks */

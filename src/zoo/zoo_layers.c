@@ -23,10 +23,15 @@ static enum atoll__range range_of(enum atoll_activation act, bool linear_range) 
     return act == ATOLL_ACT_NONE || linear_range ? ATOLL__RANGE_LINEAR : ATOLL__RANGE_RELU;
 }
 
-/* A ReLU halves the variance, so weights before it are wider (He et al. 2015); linear outputs feed
- * sums and logits and are kept small so that deep sums do not saturate. */
-static double gain_of(enum atoll_activation act) {
-    return act == ATOLL_ACT_NONE ? 0.5 : 1.4142135623730951;
+/* Standard deviation of the weights in units of 1/sqrt(fan_in): sqrt(2) in front of a ReLU, which
+ * halves the variance (He et al. 2015), else 1. */
+static double gain_of(enum atoll_activation act, enum atoll__role role) {
+    switch (role) {
+    case ATOLL__ROLE_BRANCH: return 0.4;
+    case ATOLL__ROLE_LOGITS: return 2.0;
+    case ATOLL__ROLE_INNER: break;
+    }
+    return act == ATOLL_ACT_NONE ? 1.0 : 1.4142135623730951;
 }
 
 int32_t atoll__net_image(struct atoll__net *n, int32_t channels) {
@@ -115,7 +120,7 @@ int32_t atoll__net_conv(struct atoll__net *n, int32_t x, const struct atoll__win
     const int32_t cin = map_of(n, x).c;
     const int32_t wshape[4] = {w->out, w->kernel_h, w->kernel_w, cin};
     const int32_t fan_in = w->kernel_h * w->kernel_w * cin;
-    const int32_t weights = atoll__net_weights(n, 4, wshape, 0, fan_in, gain_of(w->act));
+    const int32_t weights = atoll__net_weights(n, 4, wshape, 0, fan_in, gain_of(w->act, w->role));
     const int32_t bias = atoll__net_bias(n, w->out, true, x);
     const int32_t shape[4] = {1, out.h, out.w, out.c};
     const int32_t y = atoll__net_activation(n, "conv", 4, shape, range_of(w->act, w->linear_range));
@@ -137,7 +142,7 @@ int32_t atoll__net_depthwise(struct atoll__net *n, int32_t x, const struct atoll
     }
     const int32_t wshape[4] = {1, w->kernel_h, w->kernel_w, c};
     const int32_t weights =
-        atoll__net_weights(n, 4, wshape, 3, w->kernel_h * w->kernel_w, gain_of(w->act));
+        atoll__net_weights(n, 4, wshape, 3, w->kernel_h * w->kernel_w, gain_of(w->act, w->role));
     const int32_t bias = atoll__net_bias(n, c, true, x);
     const int32_t shape[4] = {1, out.h, out.w, c};
     const int32_t y =
@@ -186,7 +191,8 @@ int32_t atoll__net_upsample_conv(struct atoll__net *n, int32_t x, int32_t out, i
     const int32_t wshape[4] = {out, kernel, kernel, m.c};
     /* Each output meets about a quarter of the kernel's taps at stride 2. */
     const int32_t fan_in = (kernel * kernel + 3) / 4 * m.c;
-    const int32_t weights = atoll__net_weights(n, 4, wshape, 0, fan_in, gain_of(ATOLL_ACT_RELU));
+    const int32_t weights =
+        atoll__net_weights(n, 4, wshape, 0, fan_in, gain_of(ATOLL_ACT_RELU, ATOLL__ROLE_INNER));
     const int32_t bias = atoll__net_bias(n, out, true, x);
     const int32_t y = atoll__net_activation(n, "transpose_conv", 4, shape, ATOLL__RANGE_LINEAR);
     const int32_t in[4] = {size, weights, x, bias};
@@ -327,13 +333,14 @@ int32_t atoll__net_mean(struct atoll__net *n, int32_t x, bool keep_dims) {
                                                .attr = attr});
 }
 
-int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units,
-                         enum atoll_activation act) {
+static int32_t dense(struct atoll__net *n, int32_t x, int32_t units, enum atoll_activation act,
+                     enum atoll__role role) {
     const int32_t wshape[2] = {units, atoll__net_channels(n, x)};
     if (n->code != 0) {
         return -1;
     }
-    const int32_t weights = atoll__net_weights(n, 2, wshape, -1, wshape[1], gain_of(act));
+    const double gain = gain_of(act, role);
+    const int32_t weights = atoll__net_weights(n, 2, wshape, -1, wshape[1], gain);
     const int32_t bias = atoll__net_bias(n, units, false, x);
     const int32_t shape[2] = {1, units};
     const int32_t y = atoll__net_activation(n, "dense", 2, shape, range_of(act, false));
@@ -346,6 +353,11 @@ int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units,
                                                .outputs = &y,
                                                .n_outputs = 1,
                                                .attr = attr});
+}
+
+int32_t atoll__net_dense(struct atoll__net *n, int32_t x, int32_t units,
+                         enum atoll_activation act) {
+    return dense(n, x, units, act, ATOLL__ROLE_INNER);
 }
 
 int32_t atoll__net_reshape(struct atoll__net *n, int32_t x, int32_t rank, const int32_t *shape) {
@@ -381,8 +393,11 @@ void atoll__net_output(struct atoll__net *n, int32_t x) {
     }
 }
 
-void atoll__net_classifier(struct atoll__net *n, int32_t x) {
-    x = atoll__net_mean(n, x, false);
-    x = atoll__net_dense(n, x, n->args->classes, ATOLL_ACT_NONE);
+void atoll__net_classes(struct atoll__net *n, int32_t x) {
+    x = dense(n, x, n->args->classes, ATOLL_ACT_NONE, ATOLL__ROLE_LOGITS);
     atoll__net_output(n, atoll__net_softmax(n, x));
+}
+
+void atoll__net_classifier(struct atoll__net *n, int32_t x) {
+    atoll__net_classes(n, atoll__net_mean(n, x, false));
 }

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define PARAM(name, value) {name, value}
+#define PARAM(name, value) \
+    { name, value }
 #define COMMON PARAM("bias", "seeded"), PARAM("seed", "1")
 #define IMAGE(size, classes) PARAM("size", size), PARAM("classes", classes), COMMON
 #define WIDE(size, classes) PARAM("alpha", "1.0"), IMAGE(size, classes)

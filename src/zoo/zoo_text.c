@@ -60,6 +60,14 @@ static struct atoll__window read_window(struct reader *r) {
         case 's': w.pad = ATOLL__PAD_SAME; break;
         case 'c': w.pad = ATOLL__PAD_CEIL; break;
         case '-': w.act = ATOLL_ACT_NONE; break;
+        case '+':
+            w.act = ATOLL_ACT_NONE;
+            w.role = ATOLL__ROLE_BRANCH;
+            break;
+        case '=':
+            w.act = ATOLL_ACT_NONE;
+            w.role = ATOLL__ROLE_LOGITS;
+            break;
         case '~': w.linear_range = true; break;
         default: return w;
         }
