@@ -128,7 +128,7 @@ static int32_t hard_swish(struct atoll__net *n, int32_t x) {
 
 /* A convolution followed by h-swish (an operator of its own) or a fused ReLU. */
 static int32_t v3_conv(struct atoll__net *n, int32_t x, bool swish, const char *layer) {
-    return swish ? hard_swish(n, atoll__net_text(n, x, "%s-", layer))
+    return swish ? hard_swish(n, atoll__net_text(n, x, "%s=", layer))
                  : atoll__net_text(n, x, "%s", layer);
 }
 

@@ -78,7 +78,7 @@ struct atoll__net {
 enum atoll__role {
     ATOLL__ROLE_INNER,
     ATOLL__ROLE_BRANCH, ///< goes into a sum: small, so that deep sums do not saturate
-    ATOLL__ROLE_LOGITS, ///< the classes: wide, so that some stand out
+    ATOLL__ROLE_WIDE,   ///< the classes, so that some stand out; in front of h-swish, which halves
 };
 
 /** One window layer: convolution, depthwise convolution or pool. */
@@ -167,7 +167,7 @@ void atoll__net_classifier(struct atoll__net *n, int32_t x);
  *    relu        a ReLU of its own
  *    ( a | b )   both paths from here, concatenated in this order; an empty path is the tensor
  * itself Letters behind a window: v VALID, s SAME, c ceil mode; - no activation, + none and into a
- * sum, = none and the classes; ~ linear range. */
+ * sum, = none and wide; ~ linear range. */
 int32_t atoll__net_text(struct atoll__net *n, int32_t x, const char *fmt, ...) ATOLL_PRINTF(3, 4);
 
 /* ---------------------------------------------------------- shared blocks */

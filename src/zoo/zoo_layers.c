@@ -28,7 +28,7 @@ static enum atoll__range range_of(enum atoll_activation act, bool linear_range) 
 static double gain_of(enum atoll_activation act, enum atoll__role role) {
     switch (role) {
     case ATOLL__ROLE_BRANCH: return 0.4;
-    case ATOLL__ROLE_LOGITS: return 2.0;
+    case ATOLL__ROLE_WIDE: return 2.0;
     case ATOLL__ROLE_INNER: break;
     }
     return act == ATOLL_ACT_NONE ? 1.0 : 1.4142135623730951;
@@ -394,7 +394,7 @@ void atoll__net_output(struct atoll__net *n, int32_t x) {
 }
 
 void atoll__net_classes(struct atoll__net *n, int32_t x) {
-    x = dense(n, x, n->args->classes, ATOLL_ACT_NONE, ATOLL__ROLE_LOGITS);
+    x = dense(n, x, n->args->classes, ATOLL_ACT_NONE, ATOLL__ROLE_WIDE);
     atoll__net_output(n, atoll__net_softmax(n, x));
 }
 

@@ -66,7 +66,7 @@ static struct atoll__window read_window(struct reader *r) {
             break;
         case '=':
             w.act = ATOLL_ACT_NONE;
-            w.role = ATOLL__ROLE_LOGITS;
+            w.role = ATOLL__ROLE_WIDE;
             break;
         case '~': w.linear_range = true; break;
         default: return w;
