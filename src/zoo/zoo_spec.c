@@ -2,8 +2,6 @@
 /* "key=value&key=value": the parameters of a network. */
 #include "zoo_internal.h"
 
-#include <limits.h>
-#include <math.h>
 #include <string.h>
 
 /* One integer key: where it goes and what it may be. */
@@ -44,24 +42,13 @@ static bool parse_u64(struct slice s, uint64_t *out) {
     return s.n > 0;
 }
 
-/* Digits with an optional fraction; no sign, no exponent, the same in every locale. */
 static bool parse_decimal(struct slice s, double *out) {
-    double v = 0.0;
-    double unit = 0.0; /* 0: before the point */
-    size_t digits = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '.' && unit == 0.0) {
-            unit = 1.0;
-            continue;
-        }
-        if (s.p[i] < '0' || s.p[i] > '9' || ++digits > 15) {
-            return false;
-        }
-        v = v * 10.0 + (s.p[i] - '0');
-        unit *= 10.0;
+    char text[64] = "";
+    if (s.n >= sizeof text) {
+        return false;
     }
-    *out = unit > 0.0 ? v / unit : v;
-    return digits > 0;
+    memcpy(text, s.p, s.n);
+    return atoll_parse_double(text, out);
 }
 
 static int set_int(const struct int_key *k, struct slice value, struct atoll__zoo_args *args,
