@@ -13,6 +13,7 @@ die() { say "$*" >&2; exit 5; }
 
 [ "$(id -u)" = 0 ] || die "check-bare makes a root directory for chroot: please run it as root."
 root=$(mktemp -d "${TMPDIR:-/tmp}/atoll-bare-XXXXXX")
+chmod 755 "$root" # apt downloads as a user of its own
 mounted=
 clean_up() {
     [ -z "$mounted" ] || umount "$root/proc" || { say "$root/proc is still mounted"; return; }
