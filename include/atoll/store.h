@@ -157,6 +157,8 @@ ATOLL_API int atoll_store_each_rail(struct atoll_store *s, int64_t run, int (*fn
 /** Owned arrays (atoll_free); *n = 0 and NULL when the run has none. */
 ATOLL_API int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us, size_t *n, struct atoll_err *err);
 ATOLL_API int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, float **rail_mw, size_t *n, uint32_t *n_rails, struct atoll_err *err);
+/** Names of the trace's rails, comma-separated, in the trace's order; owned (atoll_free), NULL when there is no trace. */
+ATOLL_API int atoll_store_get_trace_names(struct atoll_store *s, int64_t run, char **names, struct atoll_err *err);
 ATOLL_API int atoll_store_get_timeline(struct atoll_store *s, int64_t run, struct atoll_span **spans, size_t *n, struct atoll_err *err);
 
 /** Adds everything of `in` that `s` has not; identical natural keys with different results are ATOLL_EINPUT. */

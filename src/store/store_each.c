@@ -174,6 +174,22 @@ int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, f
     return end_series(s, run, "trace", rc, err);
 }
 
+int atoll_store_get_trace_names(struct atoll_store *s, int64_t run, char **names,
+                                struct atoll_err *err)
+{
+    union atoll__any_row row;
+    char *copy = NULL;
+    int rc = get_series(s, run, "trace", &row, err);
+    if (!rc && row.series.n && row.series.names) {
+        copy = atoll_strdup(row.series.names);
+        rc = copy ? 0 : atoll_fail_nomem(err, "rail names", 0);
+    }
+    if (!rc) {
+        *names = copy;
+    }
+    return end_series(s, run, "trace", rc, err);
+}
+
 int atoll_store_get_timeline(struct atoll_store *s, int64_t run, struct atoll_span **spans,
                              size_t *n, struct atoll_err *err)
 {
