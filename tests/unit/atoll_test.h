@@ -31,6 +31,12 @@ static inline uint64_t test_seed(void)
     return seed;
 }
 
+/* True under valgrind: what tests timing there tests valgrind. */
+static inline int test_is_slow(void)
+{
+    return getenv("ATOLL_SLOW") != NULL;
+}
+
 /* Makes a new scratch directory; the test removes its files and then the directory. */
 static inline void test_scratch(char dir[256])
 {

@@ -220,6 +220,9 @@ static void lost_allocations_are_survived(void **state) {
 /* Nothing of the size of the weights is made: the best of three builds stays under 10 ms. */
 static void building_is_cheap(void **state) {
     (void)state;
+    if (test_is_slow()) {
+        skip();
+    }
     size_t n = 0;
     const struct atoll_zoo_network *list = atoll_zoo_list(&n);
     for (size_t i = 0; i < n; i++) {
