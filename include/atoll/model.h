@@ -267,15 +267,19 @@ struct atoll_segmentation {
     const uint32_t *seg_of_op;
 };
 ATOLL_API int atoll_segmentation_check(const struct atoll_model *m, const struct atoll_segmentation *s, struct atoll_err *err);
-/** Boundary tensors of one segment: tensor indices it reads from outside (graph inputs and earlier
- *  segments; constants not counted) and those it must hand out (used later or graph outputs), in file order.
- *  `in`/`out` have room for n_tensors. */
+/** Boundary tensors of one segment: tensor indices it reads from outside (graph inputs in the graph's
+ *  order, then tensors of earlier segments by index; constants not counted) and those it must hand
+ *  out (graph outputs in the graph's order, then tensors that later segments read, by index).
+ *  `in`/`out` have room for n_tensors. `s` must have passed atoll_segmentation_check. */
 ATOLL_API void atoll_segment_boundary(const struct atoll_model *m, const struct atoll_segmentation *s, uint32_t segment,
                                       int32_t *in, uint32_t *n_in, int32_t *out, uint32_t *n_out);
-/** The segment as a model of its own (constants borrowed from `m`, which must outlive it). */
+/** The segment as a model of its own (constants borrowed from `m`, which must outlive it). A tensor
+ *  whose name is empty or not unique gets "#<index>" behind it, since segments are joined by names;
+ *  a metadata entry "atoll.graph" keeps which tensors the whole graph takes and gives. */
 ATOLL_API int atoll_model_segment(const struct atoll_model *m, const struct atoll_segmentation *s, uint32_t segment,
                                   struct atoll_model **out, struct atoll_err *err);
-/** Joins consecutive segments back by tensor names; the operators come in segment order. */
+/** Joins consecutive segments back by tensor names; the operators come in segment order. Constants are
+ *  borrowed from the segments, which must outlive the result. ATOLL_EINPUT: names or shapes do not meet. */
 ATOLL_API int atoll_model_merge(struct atoll_model *const *segments, uint32_t n, struct atoll_model **out, struct atoll_err *err);
 
 /* --------------------------------------------------------- compiled models */

@@ -106,8 +106,9 @@ int32_t atoll_builder_tensor(struct atoll_builder *b, const struct atoll_tensor 
         rc = atoll_fail(err, ATOLL_EUSAGE, "a constant without bytes and without a fill");
     }
     if (rc != 0) {
-        return atoll_fail_at(err, "%s: tensor %zu '%.80s'", b->m->path, b->n_tensors,
+        atoll_fail_at(err, "%s: tensor %zu '%.80s'", b->m->path, b->n_tensors,
                              t->name != NULL ? t->name : "");
+        return rc;
     }
     copy.is_constant = t->is_constant || t->data != NULL || t->fill.kind != ATOLL_FILL_NONE;
     copy.data_bytes = !copy.is_constant ? 0 : t->data_bytes != 0 ? t->data_bytes : copy.bytes;

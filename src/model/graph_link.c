@@ -98,14 +98,16 @@ static int check_tensor(struct atoll_tensor *t, struct atoll_err *err)
 }
 
 /* Sentences begin with the tensor or operator they are about. */
-static int at_tensor(const struct atoll_model *m, uint32_t i, struct atoll_err *err)
+static int at_tensor(const struct atoll_model *m, uint32_t i, int rc, struct atoll_err *err)
 {
-    return atoll_fail_at(err, "tensor %u '%.80s'", i, m->tensors[i].name);
+    atoll_fail_at(err, "tensor %u '%.80s'", i, m->tensors[i].name);
+    return rc;
 }
-static int at_op(const struct atoll_model *m, uint32_t i, struct atoll_err *err)
+static int at_op(const struct atoll_model *m, uint32_t i, int rc, struct atoll_err *err)
 {
     char buf[64];
-    return atoll_fail_at(err, "operator %u (%.60s)", i, atoll_op_name(&m->ops[i], buf));
+    atoll_fail_at(err, "operator %u (%.60s)", i, atoll_op_name(&m->ops[i], buf));
+    return rc;
 }
 
 static int check_indices(const struct atoll_model *m, const int32_t *list, uint32_t n,
@@ -152,7 +154,7 @@ static int link_producers(struct atoll_model *m, const uint8_t *is_input, struct
             }
         }
         if (rc != 0) {
-            return at_op(m, o, err);
+            return at_op(m, o, rc, err);
         }
     }
     return 0;
@@ -203,7 +205,7 @@ static int check_order(const struct atoll_model *m, const uint8_t *is_input, str
             if (t->producer < 0 && !is_ready(t, is_input[op->inputs[i]])) {
                 atoll_fail(err, ATOLL_EINPUT, "input %u is tensor %d '%.80s', which nothing writes",
                            i, (int)op->inputs[i], t->name);
-                return at_op(m, o, err);
+                return at_op(m, o, ATOLL_EINPUT, err);
             }
             if (t->producer >= (int32_t)o) {
                 atoll_fail(
@@ -211,7 +213,7 @@ static int check_order(const struct atoll_model *m, const uint8_t *is_input, str
                     i, (int)op->inputs[i], (int)t->producer,
                     runs_in_some_order(m, is_input) ? "the file is not in an order of execution"
                                                     : "the graph has a cycle");
-                return at_op(m, o, err);
+                return at_op(m, o, ATOLL_EINPUT, err);
             }
         }
     }
@@ -285,7 +287,7 @@ int atoll__graph_link(struct atoll_model *m, struct atoll_err *err)
     for (uint32_t i = 0; i < m->n_tensors; i++) {
         rc = check_tensor(&m->tensors[i], err);
         if (rc != 0) {
-            return at_tensor(m, i, err);
+            return at_tensor(m, i, rc, err);
         }
     }
     rc = check_indices(m, m->inputs, m->n_inputs, false, "input of the graph", err);

@@ -207,7 +207,16 @@ struct atoll__op_raw *atoll__op_raw_copy(struct atoll_arena *a, const struct ato
 struct atoll__tensor_raw *atoll__tensor_raw_copy(struct atoll_arena *a,
                                                  const struct atoll__tensor_raw *r);
 
+/** The option table to write for an operator; *node NULL: none. Made in `a` or borrowed from the
+ *  operator's raw. 0 or ATOLL_ENOMEM. */
+int atoll__op_node(struct atoll_arena *a, const struct atoll_model *m, const struct atoll_op *op,
+                   const struct atoll__node **node, uint8_t *options_type);
+
 /* -------------------------------------------------------------- the services */
+
+/** Metadata entry of a segment: inputs and outputs of the whole graph, each as 'i' or 'o', its name
+ *  and a NUL. Without it a tensor that is both handed on and an output could not be told. */
+#define ATOLL__GRAPH_METADATA "atoll.graph"
 
 /** An empty model with its arena and path. */
 int atoll__model_alloc(const char *path, struct atoll_model **model, struct atoll_err *err);

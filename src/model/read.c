@@ -2,62 +2,9 @@
 /* Reads a .tflite file into a graph. Only metadata is looked at: a constant's bytes are bounded,
  * never touched. Field numbers: tensorflow/lite/schema/schema.fbs, version 3. */
 #include "model_internal.h"
+#include "schema_core.h"
 
 #include <string.h>
-
-/* Field ids of the core tables. */
-enum {
-    MODEL_VERSION,
-    MODEL_CODES,
-    MODEL_SUBGRAPHS,
-    MODEL_DESCRIPTION,
-    MODEL_BUFFERS,
-    MODEL_METADATA_BUFFER,
-    MODEL_METADATA,
-    MODEL_SIGNATURES,
-    MODEL_N_IDS
-};
-enum { CODE_DEPRECATED, CODE_CUSTOM, CODE_VERSION, CODE_BUILTIN };
-enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS, GRAPH_NAME };
-enum {
-    TENSOR_SHAPE,
-    TENSOR_TYPE,
-    TENSOR_BUFFER,
-    TENSOR_NAME,
-    TENSOR_QUANT,
-    TENSOR_VARIABLE,
-    TENSOR_SPARSITY,
-    TENSOR_SIGNATURE,
-    TENSOR_HAS_RANK,
-    TENSOR_VARIANTS,
-    TENSOR_N_IDS
-};
-enum {
-    QUANT_MIN,
-    QUANT_MAX,
-    QUANT_SCALE,
-    QUANT_ZERO,
-    QUANT_DETAILS_TYPE,
-    QUANT_DETAILS,
-    QUANT_DIMENSION
-};
-enum {
-    OP_CODE,
-    OP_INPUTS,
-    OP_OUTPUTS,
-    OP_OPTIONS_TYPE,
-    OP_OPTIONS,
-    OP_CUSTOM,
-    OP_CUSTOM_FORMAT,
-    OP_MUTATING,
-    OP_INTERMEDIATES,
-    OP_LARGE_OFFSET,
-    OP_LARGE_SIZE,
-    OP_OPTIONS2_TYPE,
-    OP_OPTIONS2,
-    OP_N_IDS
-};
-enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
 
 struct reader {
     struct atoll__fb fb;
@@ -157,9 +104,9 @@ static void read_quant(struct reader *r, const struct atoll__fb_table *t, struct
         }
     }
     const uint8_t details = atoll__fb_u8(&r->fb, &q, QUANT_DETAILS_TYPE, 0);
-    if (details > 1) {
+    if (details > QUANT_DETAILS_CUSTOM) {
         raw->lossy_what = "quantization details of an unknown kind";
-    } else if (details == 1) {
+    } else if (details == QUANT_DETAILS_CUSTOM) {
         const struct atoll__fb_table custom =
             atoll__fb_sub(&r->fb, &q, QUANT_DETAILS, "CustomQuantization");
         const struct atoll__fb_vec bytes = atoll__fb_vector(&r->fb, &custom, 0, 1);
@@ -384,9 +331,9 @@ static void read_metadata(struct reader *r, const struct atoll__fb_table *root)
     struct atoll_metadata *all = arena_need(r, entries.n, sizeof *all, "the metadata");
     for (uint32_t i = 0; i < entries.n && r->fb.code == 0; i++) {
         const struct atoll__fb_table t = atoll__fb_table_at(&r->fb, &entries, i, "Metadata");
-        const char *name = atoll__fb_string(&r->fb, &t, 0);
+        const char *name = atoll__fb_string(&r->fb, &t, METADATA_NAME);
         all[i].name = name != NULL ? name : "";
-        all[i].data = buffer_bytes(r, atoll__fb_u32(&r->fb, &t, 1, 0), &all[i].bytes);
+        all[i].data = buffer_bytes(r, atoll__fb_u32(&r->fb, &t, METADATA_BUFFER, 0), &all[i].bytes);
         if (r->fb.code != 0) {
             atoll_fail_at(r->fb.err, "metadata entry %u", i);
         }

@@ -112,6 +112,10 @@ static void every_row(void **state)
         assert_string_equal(short_type(m->tensors[m->inputs[0]].type),
                             tsv_get(&t, row, "in_dtype"));
         assert_string_equal(histogram, tsv_get(&t, row, "op_hist"));
+        char hex[65];
+        assert_int_equal(atoll_model_sha256(m, hex, &err), 0);
+        hex[16] = 0;
+        assert_string_equal(hex, tsv_get(&t, row, "sha256_16"));
         atoll_model_close(&m);
     }
     print_message("%zu rows\n", t.n_rows);
