@@ -107,7 +107,7 @@ int32_t atoll_builder_tensor(struct atoll_builder *b, const struct atoll_tensor 
     }
     if (rc != 0) {
         atoll_fail_at(err, "%s: tensor %zu '%.80s'", b->m->path, b->n_tensors,
-                             t->name != NULL ? t->name : "");
+                      t->name != NULL ? t->name : "");
         return rc;
     }
     copy.is_constant = t->is_constant || t->data != NULL || t->fill.kind != ATOLL_FILL_NONE;

@@ -66,7 +66,8 @@ void atoll__fw_finish(struct atoll__fw *w)
     *w = (struct atoll__fw){0};
 }
 
-static void add_slot(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits, bool is_ref)
+static void add_slot(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits,
+                     bool is_ref)
 {
     if (t->n < ATOLL__FW_SLOTS_MAX) {
         t->slots[t->n].id = (uint16_t)id;
@@ -77,7 +78,8 @@ static void add_slot(struct atoll__fw_table *t, unsigned id, unsigned bytes, uin
     }
 }
 
-void atoll__fw_scalar(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits, uint64_t def)
+void atoll__fw_scalar(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits,
+                      uint64_t def)
 {
     const uint64_t mask = bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
     if ((bits & mask) != (def & mask)) {
@@ -150,7 +152,8 @@ void atoll__fw_link_at(struct atoll__fw *w, size_t at, size_t target)
     }
 }
 
-void atoll__fw_link(struct atoll__fw *w, const struct atoll__fw_table *t, unsigned id, size_t target)
+void atoll__fw_link(struct atoll__fw *w, const struct atoll__fw_table *t, unsigned id,
+                    size_t target)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         if (t->slots[i].id == id && t->slots[i].is_ref) {
@@ -160,7 +163,8 @@ void atoll__fw_link(struct atoll__fw *w, const struct atoll__fw_table *t, unsign
     }
 }
 
-size_t atoll__fw_vector(struct atoll__fw *w, const void *elements, uint32_t n, unsigned elem_bytes, unsigned align)
+size_t atoll__fw_vector(struct atoll__fw *w, const void *elements, uint32_t n, unsigned elem_bytes,
+                        unsigned align)
 {
     align_to(w, align > 4 ? align : 4, 4);
     uint8_t count[4];

@@ -35,19 +35,24 @@ struct atoll__fw_table {
 /** Starts with the root reference and the identifier; `reserve` bytes are set aside. */
 void atoll__fw_init(struct atoll__fw *w, const char *ident, size_t reserve);
 void atoll__fw_finish(struct atoll__fw *w);
-void atoll__fw_scalar(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits, uint64_t def);
+void atoll__fw_scalar(struct atoll__fw_table *t, unsigned id, unsigned bytes, uint64_t bits,
+                      uint64_t def);
 void atoll__fw_ref(struct atoll__fw_table *t, unsigned id);
 /** Writes vtable and table; the table's position. */
 size_t atoll__fw_table_write(struct atoll__fw *w, struct atoll__fw_table *t);
 /** Points the reference field `id` of the written table at `target`. */
-void atoll__fw_link(struct atoll__fw *w, const struct atoll__fw_table *t, unsigned id, size_t target);
+void atoll__fw_link(struct atoll__fw *w, const struct atoll__fw_table *t, unsigned id,
+                    size_t target);
 /** Points the reference stored at `at` at `target`. */
 void atoll__fw_link_at(struct atoll__fw *w, size_t at, size_t target);
-/** Writes a vector whose first element is aligned to `align`; `elements` NULL: zeros. Its position. */
-size_t atoll__fw_vector(struct atoll__fw *w, const void *elements, uint32_t n, unsigned elem_bytes, unsigned align);
+/** Writes a vector whose first element is aligned to `align`; `elements` NULL: zeros. Its position.
+ */
+size_t atoll__fw_vector(struct atoll__fw *w, const void *elements, uint32_t n, unsigned elem_bytes,
+                        unsigned align);
 size_t atoll__fw_string(struct atoll__fw *w, const char *s);
 /** The reference slot number i of a vector of references at `vector`. */
-static inline size_t atoll__fw_element(size_t vector, uint32_t i) {
+static inline size_t atoll__fw_element(size_t vector, uint32_t i)
+{
     return vector + 4 + 4 * (size_t)i;
 }
 

@@ -2,7 +2,8 @@
 /* Identity of a model: the SHA-256 of its file. */
 #include "model_internal.h"
 
-int atoll_model_sha256(const struct atoll_model *m, char hex[65], struct atoll_err *err) {
+int atoll_model_sha256(const struct atoll_model *m, char hex[65], struct atoll_err *err)
+{
     if (m->file_bytes > 0) {
         atoll_sha256_hex(m->bytes, (size_t)m->file_bytes, hex);
         return 0;

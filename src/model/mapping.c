@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which operators edgetpu_compiler maps to the Edge TPU, and in its own words why not. Rules: one
- * table, one row per operator (coral.ai/docs/edgetpu/models-intro, "Supported operations"; rows marked
- * H in docs/method-model.md rest on compiled files only). */
+ * table, one row per operator (coral.ai/docs/edgetpu/models-intro, "Supported operations"; rows
+ * marked H in docs/method-model.md rest on compiled files only). */
 #include "model_internal.h"
 
 #include <string.h>
@@ -14,7 +14,9 @@
 #define WHY_LIMIT                                                                                  \
     "Operation is otherwise supported, but not mapped due to some unspecified limitation"
 
-#define NARROW_BYTES (UINT64_C(3) << 20) /* activation memory of the chip: 16 tiles, 192 KiB each */
+#define NARROW_BYTES                                                                               \
+    (UINT64_C(3) << 20) /* activation memory of the chip: 16 tiles, 192 KiB each                   \
+                         */
 #define SOFTMAX_ELEMENTS_MAX 16000u
 
 /* One operator under test; a check answers NULL (fits) or the detail of what does not. */
@@ -64,8 +66,7 @@ static const char *check_concatenation(const struct view *v)
 
 static const char *check_dilation(const struct view *v)
 {
-    return v->op->attr.dilation_h == v->op->attr.dilation_w ? NULL
-                                                            : "dilation differs in x and y";
+    return v->op->attr.dilation_h == v->op->attr.dilation_w ? NULL : "dilation differs in x and y";
 }
 
 /* Output with one dimension above 1. */
@@ -88,7 +89,7 @@ static const char *check_fully_connected(const struct view *v)
 static const char *check_softmax(const struct view *v)
 {
     const struct atoll_tensor *x = input(v, 0);
-    return !is_1d(x) ? "input is not one-dimensional"
+    return !is_1d(x)                                                ? "input is not one-dimensional"
            : x != NULL && atoll__elements(x) > SOFTMAX_ELEMENTS_MAX ? "more than 16000 elements"
                                                                     : NULL;
 }
@@ -127,7 +128,8 @@ static const char *check_pad(const struct view *v)
     const struct atoll_tensor *x = input(v, 0);
     int32_t before = 0;
     int32_t after = 0;
-    const bool known = constant_int(input(v, 1), 0, &before) && constant_int(input(v, 1), 1, &after);
+    const bool known =
+        constant_int(input(v, 1), 0, &before) && constant_int(input(v, 1), 1, &after);
     return x != NULL && x->rank == 4 && known && (before != 0 || after != 0)
                ? "pads the batch dimension"
                : NULL;
@@ -142,8 +144,9 @@ static const char *check_prelu(const struct view *v)
 static const char *check_resize(const struct view *v)
 {
     const struct atoll_tensor *y = output(v);
-    return y != NULL && y->bytes > NARROW_BYTES ? "output is larger than the chip's activation memory"
-                                                : NULL;
+    return y != NULL && y->bytes > NARROW_BYTES
+               ? "output is larger than the chip's activation memory"
+               : NULL;
 }
 
 static const char *check_strided_slice(const struct view *v)
@@ -180,9 +183,9 @@ static const char *check_split(const struct view *v)
 
 static const struct rule {
     int16_t code;
-    int16_t version_max;     ///< 0: any
+    int16_t version_max; ///< 0: any
     uint32_t constant_inputs;
-    check_fn check;          ///< NULL: no limit of its own
+    check_fn check; ///< NULL: no limit of its own
 } rules[] = {
     {ATOLL_OP_ADD, 0, 0, NULL},
     {ATOLL_OP_AVERAGE_POOL_2D, 0, 0, check_no_activation},
@@ -274,7 +277,8 @@ static const char *say(char buf[256], const char *why, const char *fmt, ...)
 }
 
 /* Types and ranks of what flows in and out; constants are looked at for their type only. */
-static const char *check_tensor(const struct atoll_tensor *t, const char *role, uint32_t i, char buf[256])
+static const char *check_tensor(const struct atoll_tensor *t, const char *role, uint32_t i,
+                                char buf[256])
 {
     if (!type_fits(t)) {
         return say(buf, WHY_TYPE, "%s %u is %s", role, i, atoll_type_name(t->type));
@@ -327,8 +331,8 @@ const char *atoll_op_unmapped_why(const struct atoll_model *m, uint32_t index, c
     return detail != NULL ? say(buf, WHY_LIMIT, "%s", detail) : NULL;
 }
 
-/* The compiler makes one Edge TPU operator. What stands before it may run on the CPU; what needs the
- * result of a CPU operator that itself follows the Edge TPU cannot come back to it. */
+/* The compiler makes one Edge TPU operator. What stands before it may run on the CPU; what needs
+ * the result of a CPU operator that itself follows the Edge TPU cannot come back to it. */
 enum { ON_CPU_BEFORE, ON_TPU, ON_CPU_BEHIND };
 
 static uint8_t place(const struct view *v, const uint8_t *places)

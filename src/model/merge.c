@@ -11,7 +11,7 @@ struct name_map {
         const char *name; ///< NULL: free
         int32_t tensor;
         bool constant;
-    } *entries;
+    } * entries;
     size_t mask;
 };
 
@@ -21,11 +21,11 @@ struct joiner {
     struct atoll_builder *b;
     struct atoll_arena scratch;
     struct name_map names;
-    int32_t *new_index;  ///< per tensor of the segment at hand
+    int32_t *new_index; ///< per tensor of the segment at hand
     int32_t *graph_in, *graph_out;
     uint32_t n_in, n_out;
-    uint8_t *used;       ///< per joined tensor: a later segment reads it
-    size_t n_total;      ///< tensors of all segments together
+    uint8_t *used;  ///< per joined tensor: a later segment reads it
+    size_t n_total; ///< tensors of all segments together
 };
 
 static int map_open(struct name_map *map, size_t n, struct atoll_err *err)
@@ -175,7 +175,8 @@ static int join_tensors(struct joiner *j, const struct atoll_model *m, struct at
         }
     }
     for (uint32_t i = 0; i < m->n_outputs; i++) {
-        const int rc = offer_output(j, &m->tensors[m->outputs[i]], j->new_index[m->outputs[i]], err);
+        const int rc =
+            offer_output(j, &m->tensors[m->outputs[i]], j->new_index[m->outputs[i]], err);
         if (rc != 0) {
             return rc;
         }
@@ -305,8 +306,9 @@ static int join(struct joiner *j, struct atoll_model **out, struct atoll_err *er
         return atoll_fail_nomem(err, "a joined model", j->n_total * sizeof *j->graph_in);
     }
     rc = map_open(&j->names, j->n_total, err);
-    rc = rc == 0 ? atoll_builder_create(j->segments[0]->path, j->segments[0]->description, &j->b, err)
-                 : rc;
+    rc = rc == 0
+             ? atoll_builder_create(j->segments[0]->path, j->segments[0]->description, &j->b, err)
+             : rc;
     for (uint32_t s = 0; rc == 0 && s < j->n; s++) {
         rc = join_segment(j, j->segments[s], err);
         if (rc != 0) {

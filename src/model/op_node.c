@@ -39,18 +39,18 @@ static bool set_ints(struct atoll_arena *a, struct atoll__value *v, const int32_
     return true;
 }
 
-/* The dimensions of size 1 that x has and y has not, first match first. */
+/* The dimensions of x that y has not: matched from the left, what does not match is one of size 1.
+ */
 static uint32_t squeezed(const struct atoll_tensor *x, const struct atoll_tensor *y,
                          int32_t dims[ATOLL_RANK_MAX])
 {
     uint32_t n = 0;
     int32_t j = 0;
     for (int32_t i = 0; i < x->rank; i++) {
-        /* Keep a dimension of 1 only while the rest of x could not fill y without it. */
-        if (x->shape[i] == 1 && (j >= y->rank || y->shape[j] != 1 || x->rank - i > y->rank - j)) {
-            dims[n++] = i;
-        } else {
+        if (j < y->rank && x->shape[i] == y->shape[j]) {
             j++;
+        } else {
+            dims[n++] = i;
         }
     }
     return n;

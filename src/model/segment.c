@@ -15,7 +15,8 @@ static int check_variable(const struct atoll_model *m, const uint32_t *seg, uint
     for (uint32_t i = 1; i < t->n_consumers; i++) {
         if (seg[t->consumers[i]] != seg[t->consumers[0]]) {
             return atoll_fail(err, ATOLL_EUSAGE,
-                              "%s: operators %u and %u share the state tensor %u '%.80s' and cannot stand in different segments",
+                              "%s: operators %u and %u share the state tensor %u '%.80s' and "
+                              "cannot stand in different segments",
                               m->path, t->consumers[0], t->consumers[i], tensor, t->name);
         }
     }
@@ -47,9 +48,10 @@ int atoll_segmentation_check(const struct atoll_model *m, const struct atoll_seg
         for (uint32_t i = 0; rc == 0 && i < m->ops[o].n_inputs; i++) {
             const struct atoll_tensor *t = atoll__op_input(m, &m->ops[o], i);
             if (t != NULL && t->producer >= 0 && s->seg_of_op[t->producer] > s->seg_of_op[o]) {
-                rc = atoll_fail(err, ATOLL_EUSAGE,
-                                "%s: operator %u of segment %u reads '%.80s', which segment %u writes later",
-                                m->path, o, s->seg_of_op[o], t->name, s->seg_of_op[t->producer]);
+                rc = atoll_fail(
+                    err, ATOLL_EUSAGE,
+                    "%s: operator %u of segment %u reads '%.80s', which segment %u writes later",
+                    m->path, o, s->seg_of_op[o], t->name, s->seg_of_op[t->producer]);
             }
         }
     }
@@ -288,8 +290,9 @@ static int add_metadata(struct cutter *c, struct atoll_err *err)
     struct atoll_buf text = {0};
     append_names(c, &text, 'i', c->m->inputs, c->m->n_inputs);
     append_names(c, &text, 'o', c->m->outputs, c->m->n_outputs);
-    rc = text.failed ? atoll_fail_nomem(err, "metadata", text.size)
-                     : atoll__builder_metadata(c->b, ATOLL__GRAPH_METADATA, text.data, text.size, err);
+    rc = text.failed
+             ? atoll_fail_nomem(err, "metadata", text.size)
+             : atoll__builder_metadata(c->b, ATOLL__GRAPH_METADATA, text.data, text.size, err);
     atoll_buf_finish(&text);
     return rc;
 }
@@ -304,7 +307,8 @@ static int cut(struct cutter *c, struct atoll_model **out, struct atoll_err *err
     c->out = atoll_arena_array(&c->scratch, n, sizeof *c->out);
     const char *path =
         atoll_arena_printf(&c->scratch, "%s#segment_%u_of_%u", m->path, c->segment, c->s->n);
-    if (c->new_index == NULL || c->rename == NULL || c->in == NULL || c->out == NULL || path == NULL) {
+    if (c->new_index == NULL || c->rename == NULL || c->in == NULL || c->out == NULL ||
+        path == NULL) {
         return atoll_fail_nomem(err, "a segment", n * sizeof *c->new_index);
     }
     int rc = c->s->n > 1 ? find_ambiguous_names(c, err) : 0;

@@ -73,7 +73,8 @@ static int kahn_open(struct kahn *k, uint32_t n, struct atoll_err *err)
     /* One block: in-degree, out-degree, seen (n each) and the list (2 n). */
     k->in_degree = atoll_calloc((size_t)n * 5, sizeof *k->in_degree);
     if (k->in_degree == NULL) {
-        return atoll_fail_nomem(err, "the order of operators", (size_t)n * 5 * sizeof *k->in_degree);
+        return atoll_fail_nomem(err, "the order of operators",
+                                (size_t)n * 5 * sizeof *k->in_degree);
     }
     k->out_degree = k->in_degree + n;
     k->seen = k->out_degree + n;
@@ -118,11 +119,13 @@ static int fail_empty(const struct atoll_model *m, uint32_t segment, uint32_t n,
     const uint64_t weight = weight_of(m, op);
     if (weight <= limit) {
         return atoll_fail(err, ATOLL_ENO,
-                          "%s: the parameter-count rule leaves segment %u of %u empty: operator %u (%.60s) is needed by a later segment",
+                          "%s: the parameter-count rule leaves segment %u of %u empty: operator %u "
+                          "(%.60s) is needed by a later segment",
                           m->path, segment, n, op, atoll_op_name(&m->ops[op], buf));
     }
     return atoll_fail(err, ATOLL_ENO,
-                      "%s: the parameter-count rule leaves segment %u of %u empty: operator %u (%.60s) has %llu bytes of parameters, a segment may take %llu",
+                      "%s: the parameter-count rule leaves segment %u of %u empty: operator %u "
+                      "(%.60s) has %llu bytes of parameters, a segment may take %llu",
                       m->path, segment, n, op, atoll_op_name(&m->ops[op], buf),
                       (unsigned long long)weight, (unsigned long long)limit);
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES_MAX (UINT64_C(1) << 31) /* references are 32 bits, and runtimes take them as signed */
-#define PLACEHOLDER_CODE 127               /* what old readers see for newer operators */
+#define FILE_BYTES_MAX                                                                             \
+    (UINT64_C(1) << 31)      /* references are 32 bits, and runtimes take them as signed */
+#define PLACEHOLDER_CODE 127 /* what old readers see for newer operators */
 
 struct writer {
     struct atoll__fw w;
@@ -273,8 +274,7 @@ static size_t write_tensor(struct writer *s, uint32_t index)
         atoll__fw_link(&s->w, &t, TENSOR_SIGNATURE, ints(s, x->shape_signature, x->n_signature));
     }
     if (variants) {
-        atoll__fw_link(&s->w, &t, TENSOR_VARIANTS,
-                       write_nodes(s, raw->variants, raw->n_variants));
+        atoll__fw_link(&s->w, &t, TENSOR_VARIANTS, write_nodes(s, raw->variants, raw->n_variants));
     }
     return pos;
 }
@@ -349,7 +349,8 @@ static size_t write_op(struct writer *s, uint32_t index)
                        atoll__fw_vector(&s->w, raw->mutating, raw->n_mutating, 1, 1));
     }
     if (op->n_intermediates > 0) {
-        atoll__fw_link(&s->w, &t, OP_INTERMEDIATES, ints(s, op->intermediates, op->n_intermediates));
+        atoll__fw_link(&s->w, &t, OP_INTERMEDIATES,
+                       ints(s, op->intermediates, op->n_intermediates));
     }
     return pos;
 }
@@ -396,8 +397,7 @@ static size_t write_metadata(struct writer *s, uint32_t index)
     atoll__fw_ref(&t, METADATA_NAME);
     atoll__fw_scalar(&t, METADATA_BUFFER, 4, 1 + s->n_buffers + index, 0);
     const size_t pos = atoll__fw_table_write(&s->w, &t);
-    atoll__fw_link(&s->w, &t, METADATA_NAME,
-                   atoll__fw_string(&s->w, s->m->metadata[index].name));
+    atoll__fw_link(&s->w, &t, METADATA_NAME, atoll__fw_string(&s->w, s->m->metadata[index].name));
     return pos;
 }
 
@@ -413,7 +413,8 @@ static size_t write_buffers(struct writer *s)
         return vector;
     }
     for (uint32_t i = 0; i < n; i++) {
-        const bool empty = i == 0 || (i > s->n_buffers && m->metadata[i - 1 - s->n_buffers].bytes == 0);
+        const bool empty =
+            i == 0 || (i > s->n_buffers && m->metadata[i - 1 - s->n_buffers].bytes == 0);
         struct atoll__fw_table t = {0};
         if (!empty) {
             atoll__fw_ref(&t, BUFFER_DATA);
@@ -489,7 +490,8 @@ static int constant_bytes(struct writer *s, uint64_t *bytes)
     }
     return *bytes < FILE_BYTES_MAX
                ? 0
-               : atoll_fail(s->err, ATOLL_ELIMIT, "%llu bytes of constants (a file holds less than 2 GiB)",
+               : atoll_fail(s->err, ATOLL_ELIMIT,
+                            "%llu bytes of constants (a file holds less than 2 GiB)",
                             (unsigned long long)*bytes);
 }
 
@@ -514,13 +516,14 @@ static int serialize(struct writer *s)
         s->code = atoll_fail_nomem(s->err, "the bytes of a model", (size_t)constants + tables);
     }
     if (s->code == 0 && s->w.size >= FILE_BYTES_MAX) {
-        s->code = atoll_fail(s->err, ATOLL_ELIMIT, "%zu bytes (a file holds less than 2 GiB)",
-                             s->w.size);
+        s->code =
+            atoll_fail(s->err, ATOLL_ELIMIT, "%zu bytes (a file holds less than 2 GiB)", s->w.size);
     }
     return s->code;
 }
 
-int atoll_model_serialize(const struct atoll_model *m, uint8_t **bytes, size_t *n, struct atoll_err *err)
+int atoll_model_serialize(const struct atoll_model *m, uint8_t **bytes, size_t *n,
+                          struct atoll_err *err)
 {
     int rc = atoll__need_one_subgraph(m, err);
     if (rc != 0) {

@@ -17,7 +17,7 @@ struct tsv {
     size_t n_rows;
 };
 
-static size_t tsv_split(char *line, char **cells)
+static inline size_t tsv_split(char *line, char **cells)
 {
     size_t n = 0;
     for (char *p = line; p != NULL && n < TSV_COLUMNS_MAX; n++) {
@@ -31,7 +31,7 @@ static size_t tsv_split(char *line, char **cells)
 }
 
 /* Leaves the test with 77 when the shared folder is not there. */
-static const char *tsv_shared(void)
+static inline const char *tsv_shared(void)
 {
     const char *dir = getenv("ATOLL_SHARED");
     char probe[1024];
@@ -45,7 +45,7 @@ static const char *tsv_shared(void)
     return dir;
 }
 
-static struct tsv tsv_open(const char *name)
+static inline struct tsv tsv_open(const char *name)
 {
     struct tsv t = {0};
     char path[1024];
@@ -88,7 +88,7 @@ static struct tsv tsv_open(const char *name)
     return t;
 }
 
-static const char *tsv_get(const struct tsv *t, size_t row, const char *column)
+static inline const char *tsv_get(const struct tsv *t, size_t row, const char *column)
 {
     for (size_t c = 0; c < t->n_columns; c++) {
         if (strcmp(t->header[c], column) == 0) {
@@ -99,7 +99,7 @@ static const char *tsv_get(const struct tsv *t, size_t row, const char *column)
     exit(1);
 }
 
-static void tsv_close(struct tsv *t)
+static inline void tsv_close(struct tsv *t)
 {
     free(t->text);
     free(t->rows);
