@@ -51,8 +51,9 @@ def room_of(path, house):
     return parts[0] if parts[0] in ('wire', 'firmware', 'tools') else None
 
 
-def target_room(root, path, mark, target, house):
-    """Room of an included header of ours, or None for a header of the system or a library."""
+def target_room(root, path, room, mark, target, house):
+    """Room of an included header of ours, or None for a header of the system or a library. A header
+    that the build makes carries its room's name in front."""
     if target.startswith('atoll/'):
         name = os.path.splitext(os.path.basename(target))[0]
         return house.header_room.get(name, name)
@@ -60,14 +61,15 @@ def target_room(root, path, mark, target, house):
         return target.split('/')[1]
     if os.path.exists(os.path.join(root, 'wire', target)):
         return 'wire'
-    if mark == '"' and not os.path.exists(os.path.join(root, os.path.dirname(path), target)):
-        return 'unknown'
-    return None
+    beside = os.path.exists(os.path.join(root, os.path.dirname(path), target))
+    if mark == '<' or beside or target.startswith(room + '_'):
+        return None
+    return 'unknown'
 
 
 def check_include(root, path, room, mark, target, house):
     """A sentence when the include is not allowed, else None."""
-    to = target_room(root, path, mark, target, house)
+    to = target_room(root, path, room, mark, target, house)
     if to is not None and to not in house.rows:
         return f'includes {target}, which belongs to no room of docs/house.tsv'
     if room == 'tools':
@@ -122,6 +124,7 @@ def self_test():
     planted('src/cost/a.c', '#include "src/model/model_internal.h"\n', 'private to room model')
     planted('src/model/a.c', '#include "src/cost/cost_internal.h"\n', 'of room cost')
     planted('src/cost/a.c', '#include "plan_internal.h"\n', 'belongs to no room')
+    planted('src/cost/a.c', '#include "cost_made_by_the_build.h"\n', None)
     planted('src/cost/a.c', '#include "../model/x.h"\n', 'through another', **{'src/model/x.h': ''})
     planted('src/garden/a.c', '', 'room garden is not in')
     planted('include/atoll/model.h', '#include <atoll/cost.h>\n', 'room model includes')
