@@ -223,6 +223,9 @@ static void building_is_cheap(void **state) {
     if (test_is_slow()) {
         skip();
     }
+    if (test_is_slow()) {
+        skip();
+    }
     size_t n = 0;
     const struct atoll_zoo_network *list = atoll_zoo_list(&n);
     for (size_t i = 0; i < n; i++) {
