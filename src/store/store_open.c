@@ -32,6 +32,10 @@ int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct 
     case SQLITE_FULL:
         return atoll_fail(err, ATOLL_EIO, "%s: %s: the disk is full", s->path, action);
     case SQLITE_CORRUPT:
+    case SQLITE_ERROR: /* our statements are fixed: only a strange file makes them fail */
+    case SQLITE_SCHEMA:
+    case SQLITE_MISMATCH:
+    case SQLITE_FORMAT:
         return atoll_fail(err, ATOLL_EINPUT, "%s: %s: the database is damaged (%s)", s->path,
                           action, why);
     case SQLITE_NOTADB:
@@ -359,11 +363,17 @@ void atoll_store_close(struct atoll_store **s)
 
 int atoll_store_begin(struct atoll_store *s, struct atoll_err *err)
 {
+    if (!sqlite3_get_autocommit(s->db)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "%s: a transaction is open already", s->path);
+    }
     return atoll__store_exec(s, "BEGIN IMMEDIATE", "beginning to write", err);
 }
 
 int atoll_store_commit(struct atoll_store *s, struct atoll_err *err)
 {
+    if (sqlite3_get_autocommit(s->db)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "%s: no transaction is open", s->path);
+    }
     return atoll__store_exec(s, "COMMIT", "writing", err);
 }
 

@@ -189,6 +189,8 @@ static void locked(void **state)
     assert_true(atoll_now_ns() - start < UINT64_C(4000000000));
     assert_non_null(strstr(err.text, "locked"));
     assert_non_null(strstr(err.text, path));
+    assert_int_equal(atoll_store_begin(a, &err), ATOLL_EUSAGE);
+    assert_int_equal(atoll_store_commit(b, &err), ATOLL_EUSAGE);
     atoll_store_rollback(a);
     assert_int_equal(atoll_store_begin(b, &err), 0);
     assert_int_equal(atoll_store_commit(b, &err), 0);
