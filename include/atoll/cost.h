@@ -55,6 +55,8 @@ struct atoll_drive_cost {
     struct atoll_quantity output_us_per_mib;  ///< device to host, channels padded to 4
     struct atoll_quantity serial_us;          ///< part of call_us during which all stages of the host exclude each other (one lock)
     struct atoll_quantity copy_us;            ///< added to the latency, per further independent pipeline running beside
+    struct atoll_quantity copy_interval_us;   ///< added to the interval of each pipeline, per further independent pipeline running beside
+    struct atoll_quantity compute_scale;      ///< factor on the compute of the chip's laws under this way of driving (1: none)
 };
 
 struct atoll_rail {
@@ -105,6 +107,10 @@ ATOLL_API void atoll_board_close(struct atoll_board **board);
 /** Names of the profiles found; owned array (atoll_share_dirs_free frees it). */
 ATOLL_API char **atoll_board_names(const char *share);
 
+/** The profile as a yaml file in canonical form (what atoll_board_open reads; `calibrate` and the fit
+ *  write profiles with it); owned, atoll_free; NULL: no memory. */
+ATOLL_API char *atoll_board_text(const struct atoll_board *b);
+
 /** How a board is used. Zero-initialised = all defaults of the profile. */
 struct atoll_use {
     enum atoll_clock clock;
@@ -129,6 +135,10 @@ struct atoll_layer {
     enum atoll_bound kind;   ///< unit that computes it (never LINK: that depends on the board)
 };
 
+/** What dominates a segment; intervals come from the cross-validated errors of its family. */
+enum atoll_family { ATOLL_FAMILY_CONVOLUTIONAL, ATOLL_FAMILY_DEPTHWISE, ATOLL_FAMILY_DENSE, ATOLL_FAMILY_HOST };
+ATOLL_API const char *atoll_family_name(enum atoll_family f); ///< "convolutional", "depthwise", "dense", "host"
+
 /** What the compiler makes of a segment: independent of host and link. Arrays owned by the program. */
 struct atoll_program {
     struct atoll_layer *layers; ///< in order of execution
@@ -141,6 +151,8 @@ struct atoll_program {
     uint64_t input_bytes, output_bytes; ///< on the wire, padded as the device lays tensors out (input pad8, output channels pad4)
     uint64_t instruction_bytes;    ///< sent at every inference
     uint32_t n_inputs, n_outputs;  ///< boundary tensors
+    enum atoll_family family;
+    uint32_t n_tpu_ops;            ///< operators on the Edge TPU
     uint32_t cpu_ops;              ///< operators left on the CPU
     double cpu_us;                 ///< their time on the host, a coarse estimate
     const char *warning;           ///< static text where the real compiler would fail or the range was never measured; NULL
@@ -180,6 +192,7 @@ struct atoll_stage_cost {
     double busy_us;        ///< time the TPU is not idle
     double active_mj;      ///< energy above idle for one inference, this TPU
     double active_u95_mj;
+    enum atoll_family family; ///< whose errors the u95 rest on
     bool strips;
     const char *warning;   ///< as in atoll_program
 };
@@ -190,8 +203,13 @@ ATOLL_API int atoll_cost_stage(const struct atoll_cost *c, const struct atoll_bo
 ATOLL_API void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board *b, const struct atoll_use *u, struct atoll_stage_cost *out);
 /** Power of a TPU that waits, and of the board beyond its TPUs, mW, with u95. */
 ATOLL_API struct atoll_quantity atoll_board_idle_tpu_mw(const struct atoll_board *b);
-/** Text of `edgetpu_compiler` for the segments (its own format, facts: section 10); owned, atoll_free. */
-ATOLL_API char *atoll_cost_compiler_log(const struct atoll_cost *const *segments_of, const struct atoll_program *programs, uint32_t n, const char *input_name);
+/** What `edgetpu_compiler` would print for the segments of a model, one block each, in its own
+ *  format; its first line says that it is an estimate. `input_name`: "dir/NAME.tflite" or a zoo name.
+ *  With n > 1 the blocks name NAME_segment_<i>_of_<n>. With `show_operations` each block ends in the
+ *  table of `-s`. Owned, atoll_free; NULL: no memory. For the command: make one program per
+ *  segment (atoll_cost_program), pass them in pipeline order. */
+ATOLL_API char *atoll_cost_compiler_log(const struct atoll_cost *c, const struct atoll_program *programs, uint32_t n,
+                                        const char *input_name, bool show_operations);
 
 #ifdef __cplusplus
 }

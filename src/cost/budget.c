@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much of the 8 MiB on chip is left for parameters. Nobody has explained what lowers it (it is
+ * no function of the largest live activation), so it is a table of situations seen in compiler
+ * logs, joined by straight lines over the image size. An assumption, and shown as one.
+ */
+#include "cost_internal.h"
+
+/** A point of a budget curve: image side and MiB (a constant of the table). */
+struct point {
+    double px;
+    enum atoll__k mib;
+};
+static const struct point residual[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_RESIDUAL_224},
+                                        {512, ATOLL__K_BUDGET_512}, {768, ATOLL__K_BUDGET_768}};
+static const struct point branching[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_BRANCH_224},
+                                         {299, ATOLL__K_BUDGET_BRANCH_299}, {512, ATOLL__K_BUDGET_512},
+                                         {768, ATOLL__K_BUDGET_768}};
+static const struct point plain[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_PLAIN_224},
+                                     {512, ATOLL__K_BUDGET_512}, {768, ATOLL__K_BUDGET_768}};
+
+static double line(double x, double x0, double y0, double x1, double y1)
+{
+    if (x <= x0) {
+        return y0;
+    }
+    return x >= x1 ? y1 : y0 + (y1 - y0) * (x - x0) / (x1 - x0);
+}
+
+static double on_curve(const struct atoll__constants *k, const struct point *p, size_t n, double px)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (px <= p[i].px) {
+            return line(px, p[i - 1].px, k->v[p[i - 1].mib], p[i].px, k->v[p[i].mib]);
+        }
+    }
+    return k->v[p[n - 1].mib];
+}
+
+struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
+                                        const struct atoll__situation *s)
+{
+    const double px = (double)s->image_px;
+    if (!s->has_array) {
+        return (struct atoll__budget){k->v[ATOLL__K_BUDGET_DENSE], "fully connected layers only"};
+    }
+    if (s->image_px > 0 && s->has_concat && px > residual[0].px) {
+        return (struct atoll__budget){
+            on_curve(k, branching, sizeof branching / sizeof branching[0], px),
+            "image input, network with concatenations (GoogLeNet, Inception)"};
+    }
+    if (s->image_px > 0 && s->has_add && px > residual[0].px) {
+        return (struct atoll__budget){on_curve(k, residual, sizeof residual / sizeof residual[0], px),
+                                      "image input, residual network (ResNet)"};
+    }
+    if (s->image_px > 0 && px > residual[0].px) {
+        return (struct atoll__budget){on_curve(k, plain, sizeof plain / sizeof plain[0], px),
+                                      "image input, one synthetic network at four sizes"};
+    }
+    if (!s->has_add && !s->has_concat && s->image_px > 0 && s->image_px * 2u > residual[0].px) {
+        return (struct atoll__budget){k->v[ATOLL__K_BUDGET_CHAIN],
+                                      "convolution chain on a 64 pixel image"};
+    }
+    const double wide = (double)s->input_bytes / ATOLL__MIB;
+    if (s->image_px == 0 && wide > k->v[ATOLL__K_WIDE_LOW]) {
+        return (struct atoll__budget){line(wide, k->v[ATOLL__K_WIDE_LOW], k->v[ATOLL__K_BUDGET_INNER],
+                                           k->v[ATOLL__K_WIDE_HIGH], k->v[ATOLL__K_BUDGET_WIDE]),
+                                      "inner segment with a wide boundary tensor"};
+    }
+    return (struct atoll__budget){k->v[ATOLL__K_BUDGET_INNER],
+                                  "inner segment or small image (CIFAR networks)"};
+}
