@@ -4,8 +4,6 @@
 
 #include <atoll/yaml.h>
 
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 
 /** A profile being read. */
@@ -103,6 +101,19 @@ static int read_section(struct reader *r, const struct atoll_yaml *map, const ch
     return rc;
 }
 
+static int refuse_choice(struct reader *r, const struct atoll_yaml *node, const char *text,
+                         const char *const *names)
+{
+    struct atoll_buf list = {0};
+    for (int i = 0; names[i] != NULL; i++) {
+        atoll_buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const int rc = atoll_yaml_fail(node, r->err, "found \"%s\", expected one of %s", text,
+                                   list.data != NULL ? list.data : "");
+    atoll_buf_finish(&list);
+    return rc;
+}
+
 static int read_choice(struct reader *r, const struct atoll_yaml *node, const char *const *names,
                        int *out)
 {
@@ -111,19 +122,13 @@ static int read_choice(struct reader *r, const struct atoll_yaml *node, const ch
     if (rc != 0) {
         return rc;
     }
-    struct atoll_buf list = {0};
     for (int i = 0; names[i] != NULL; i++) {
         if (strcmp(names[i], text) == 0) {
-            atoll_buf_finish(&list);
             *out = i;
             return 0;
         }
-        atoll_buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    const int bad = atoll_yaml_fail(node, r->err, "found \"%s\", expected one of %s", text,
-                                    list.data != NULL ? list.data : "");
-    atoll_buf_finish(&list);
-    return bad;
+    return refuse_choice(r, node, text, names);
 }
 
 static int read_drives(struct reader *r, const struct atoll_yaml *map)
