@@ -70,8 +70,8 @@
     X(DENSE_LAYER_MAX, "dense_layer_max_mib", 7.0, 0.1, "MiB",                                     \
       "single dense layers: 6.80 MiB cached, 7.09 refused", "2026-11-24")                          \
     /* activations */                                                                              \
-    X(NARROW_FACTOR, "narrow_factor", 1.06, 0.02, "1",                                             \
-      "compiled files that fit: 1.04 to 1.07 over live bytes", "2026-11-24")                       \
+    X(NARROW_SOFTMAX, "narrow_softmax_bytes_per_class", 8.99, 0, "B",                              \
+      "one compiled file of 2021: 8996 B at 1001 classes", "2026-11-24")                           \
     X(NARROW_DENSE, "narrow_dense_bytes", 512, 0, "B", "compiled dense 256, 512, 1024",            \
       "2026-11-24")                                                                                \
     X(NARROW_DENSE_MIN, "narrow_dense_output_bytes", 64, 0, "B", "compiled dense 256, 512, 1024",  \

@@ -48,7 +48,7 @@ static void fill_tensors(struct atoll_cost *c)
         }
         x->wire_in = atoll__cost_wire_in_bytes(c->k, t);
         x->wire_out = atoll__cost_wire_out_bytes(c->k, t);
-        x->tile_bytes = atoll__cost_tile_bytes(c->k, t);
+        x->buffer_bytes = atoll__cost_buffer_bytes(c->k, m, i);
         x->bytes = t->bytes;
         x->image_px = t->producer < 0 ? atoll__cost_image_px(t) : 0;
     }
@@ -84,7 +84,7 @@ static void fill_op(struct atoll_cost *c, uint32_t i, bool mapped)
     x->cached_bytes = packed.cached_bytes;
     x->stream_bytes = packed.stream_bytes;
     x->dense = packed.dense;
-    x->dense_narrow = atoll__cost_dense_narrow(c->k, m, i);
+    x->vector_narrow = atoll__cost_vector_narrow(c->k, m, i);
     x->alias = atoll__cost_alias(o);
     x->is_conv = cycles.kind == ATOLL_BOUND_DEPTHWISE ||
                  (cycles.kind == ATOLL_BOUND_ARRAY && o->code != ATOLL_OP_FULLY_CONNECTED);

@@ -54,6 +54,64 @@ uint64_t atoll__cost_tile_bytes(const struct atoll__constants *k, const struct a
            atoll_pad_u64(s.c, atoll__k_int(k, ATOLL__K_LANES)) * element_bytes(t);
 }
 
+/** Rows and columns of a window operator; false for operators that need no neighbours. */
+static bool window_of(const struct atoll_model *m, uint32_t op, uint64_t *rows, uint64_t *cols)
+{
+    const struct atoll_op *o = &m->ops[op];
+    if (o->code == ATOLL_OP_AVERAGE_POOL_2D || o->code == ATOLL_OP_MAX_POOL_2D) {
+        *rows = dim(o->attr.filter_h);
+        *cols = dim(o->attr.filter_w);
+        return true;
+    }
+    const int32_t w = atoll_op_weights(m, op);
+    if ((o->code != ATOLL_OP_CONV_2D && o->code != ATOLL_OP_DEPTHWISE_CONV_2D) || w < 0 ||
+        m->tensors[w].rank != 4) {
+        return false;
+    }
+    *rows = (dim(m->tensors[w].shape[1]) - 1u) * dim(o->attr.dilation_h) + 1u;
+    *cols = (dim(m->tensors[w].shape[2]) - 1u) * dim(o->attr.dilation_w) + 1u;
+    return true;
+}
+
+/** Widens a tile's rows and columns to what an operator reads for its own tile of output. */
+static void widen(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,
+                  uint64_t *rows, uint64_t *cols)
+{
+    const struct atoll_op *o = &m->ops[op];
+    const uint64_t side = atoll__k_int(k, ATOLL__K_TILE_SIDE);
+    uint64_t kh;
+    uint64_t kw;
+    if (o->n_outputs == 0 || o->outputs[0] < 0 || !window_of(m, op, &kh, &kw)) {
+        return;
+    }
+    const struct atoll__hwc y = atoll__cost_hwc(&m->tensors[o->outputs[0]]);
+    const uint64_t h = (atoll_ceil_div_u64(y.h, side) - 1u) * dim(o->attr.stride_h) + kh;
+    const uint64_t w = (atoll_ceil_div_u64(y.w, side) - 1u) * dim(o->attr.stride_w) + kw;
+    *rows = h > *rows ? h : *rows;
+    *cols = w > *cols ? w : *cols;
+}
+
+uint64_t atoll__cost_buffer_bytes(const struct atoll__constants *k, const struct atoll_model *m,
+                                  uint32_t tensor)
+{
+    const struct atoll_tensor *t = &m->tensors[tensor];
+    const struct atoll__hwc s = atoll__cost_hwc(t);
+    const uint64_t side = atoll__k_int(k, ATOLL__K_TILE_SIDE);
+    uint64_t rows = atoll_ceil_div_u64(s.h, side);
+    uint64_t cols = atoll_ceil_div_u64(s.w, side);
+    for (uint32_t i = 0; t->rank == 4 && i < t->n_consumers; i++) {
+        const struct atoll_op *o = &m->ops[t->consumers[i]];
+        widen(k, m, t->consumers[i], &rows, &cols);
+        if (o->code == ATOLL_OP_PAD && o->n_outputs > 0 && o->outputs[0] >= 0) {
+            const struct atoll_tensor *padded = &m->tensors[o->outputs[0]];
+            for (uint32_t j = 0; j < padded->n_consumers; j++) {
+                widen(k, m, padded->consumers[j], &rows, &cols);
+            }
+        }
+    }
+    return rows * cols * atoll_pad_u64(s.c, atoll__k_int(k, ATOLL__K_LANES)) * element_bytes(t);
+}
+
 uint64_t atoll__cost_image_px(const struct atoll_tensor *t)
 {
     if (t->rank != 4) {

@@ -19,7 +19,7 @@ struct pass {
     struct atoll__sums sums;
     struct atoll__mix mix;
     struct atoll__situation situation;
-    uint64_t live, peak, dense_narrow;
+    uint64_t live, peak, vector_narrow;
     double cycles;
 };
 
@@ -106,10 +106,10 @@ static void live_step(struct pass *p, uint32_t at, const struct atoll__cost_op *
         uint32_t last;
         use_span(p, root, &first, &last);
         if (first == at && !inside(p, root->producer)) {
-            p->live += root->tile_bytes;
+            p->live += root->buffer_bytes;
         }
         if (last == at) {
-            dies += root->tile_bytes;
+            dies += root->buffer_bytes;
         }
     }
     for (uint32_t i = 0; i < o->n_out && !o->alias; i++) {
@@ -117,14 +117,14 @@ static void live_step(struct pass *p, uint32_t at, const struct atoll__cost_op *
         uint32_t first;
         uint32_t last;
         use_span(p, t, &first, &last);
-        p->live += t->tile_bytes;
-        dies += first == OUTSIDE ? t->tile_bytes : 0;
+        p->live += t->buffer_bytes;
+        dies += first == OUTSIDE ? t->buffer_bytes : 0;
     }
-    if (o->dense_narrow == 0 && p->live > p->peak) {
+    if (o->vector_narrow == 0 && o->kind != ATOLL_BOUND_FREE && p->live > p->peak) {
         p->peak = p->live;
     }
-    if (o->dense_narrow > p->dense_narrow) {
-        p->dense_narrow = o->dense_narrow;
+    if (o->vector_narrow > p->vector_narrow) {
+        p->vector_narrow = o->vector_narrow;
     }
     p->live -= dies;
 }
@@ -216,7 +216,7 @@ static void run(struct pass *p, const struct atoll_board *b, const struct atoll_
     p->mix.n_ops = p->n;
     p->mix.image_px = p->situation.image_px;
     p->sums.strips = strips > 1u;
-    p->sums.narrow = atoll__cost_narrow(k, p->peak, p->dense_narrow);
+    p->sums.narrow = atoll__cost_narrow(k, p->peak, p->vector_narrow);
     p->sums.instr = atoll__cost_instructions(k, p->mix.n_tpu_ops, strips);
     p->sums.n_tpu_ops = p->mix.n_tpu_ops;
     p->sums.family = atoll__cost_family(&p->mix);

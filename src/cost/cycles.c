@@ -202,10 +202,15 @@ double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_m
            k->v[ATOLL__K_CPU_US_PER_KB] * (double)(info.in_bytes + info.out_bytes) / 1e3;
 }
 
-uint64_t atoll__cost_dense_narrow(const struct atoll__constants *k, const struct atoll_model *m,
-                                  uint32_t op)
+uint64_t atoll__cost_vector_narrow(const struct atoll__constants *k, const struct atoll_model *m,
+                                   uint32_t op)
 {
     const int32_t wi = atoll_op_weights(m, op);
+    const struct atoll_tensor *y = first_output(m, op);
+    if (m->ops[op].code == ATOLL_OP_SOFTMAX && y != NULL) {
+        const struct atoll__hwc s = atoll__cost_hwc(y);
+        return (uint64_t)(k->v[ATOLL__K_NARROW_SOFTMAX] * (double)s.c);
+    }
     if (m->ops[op].code != ATOLL_OP_FULLY_CONNECTED || wi < 0 || m->tensors[wi].rank != 2) {
         return 0;
     }

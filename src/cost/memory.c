@@ -4,17 +4,15 @@
 
 uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile_bytes)
 {
-    const uint64_t need = (uint64_t)(k->v[ATOLL__K_NARROW_FACTOR] * (double)live_tile_bytes);
-    const uint64_t strips = atoll_ceil_div_u64(need, atoll__k_int(k, ATOLL__K_NARROW_TILE));
+    const uint64_t strips = atoll_ceil_div_u64(live_tile_bytes, atoll__k_int(k, ATOLL__K_NARROW_TILE));
     return strips > 0 ? strips : 1u;
 }
 
 uint64_t atoll__cost_narrow(const struct atoll__constants *k, uint64_t live_tile_bytes,
-                            uint64_t dense_bytes)
+                            uint64_t vector_bytes)
 {
     const uint64_t room = atoll__k_int(k, ATOLL__K_NARROW_TILE);
-    const uint64_t maps = (uint64_t)(k->v[ATOLL__K_NARROW_FACTOR] * (double)live_tile_bytes);
-    const uint64_t need = maps > dense_bytes ? maps : dense_bytes;
+    const uint64_t need = live_tile_bytes > vector_bytes ? live_tile_bytes : vector_bytes;
     return need < room ? need : room;
 }
 

@@ -185,7 +185,7 @@ static int live_peak(const struct plain *s, uint64_t *peak, struct atoll_err *er
     }
     for (uint32_t t = 0; t < n_tensors; t++) {
         if (birth[t] != UINT32_MAX) {
-            const uint64_t bytes = atoll__cost_tile_bytes(s->c->k, &s->m->tensors[t]);
+            const uint64_t bytes = atoll__cost_buffer_bytes(s->c->k, s->m, t);
             live[birth[t]] += bytes;
             live[death[t] + 1u] -= bytes; /* wraps, and comes back in the running sum */
         }
@@ -194,8 +194,9 @@ static int live_peak(const struct plain *s, uint64_t *peak, struct atoll_err *er
     *peak = 0;
     for (uint32_t at = 0; at < s->n; at++) {
         now += live[at];
-        const bool dense = atoll__cost_dense_narrow(s->c->k, s->m, s->ops[at]) > 0;
-        if (s->maps[s->ops[at]] && !dense && now > *peak) {
+        const bool maps = s->p->layers[at].kind != ATOLL_BOUND_CPU && s->p->layers[at].kind != ATOLL_BOUND_FREE &&
+                          atoll__cost_vector_narrow(s->c->k, s->m, s->ops[at]) == 0;
+        if (maps && now > *peak) {
             *peak = now;
         }
     }
@@ -249,12 +250,12 @@ static int cache(struct plain *s, struct atoll_err *err)
     return 0;
 }
 
-static uint64_t dense_need(const struct plain *s)
+static uint64_t vector_need(const struct plain *s)
 {
     uint64_t most = 0;
     for (uint32_t i = 0; i < s->n; i++) {
         const uint64_t need =
-            s->maps[s->ops[i]] ? atoll__cost_dense_narrow(s->c->k, s->m, s->ops[i]) : 0;
+            s->maps[s->ops[i]] ? atoll__cost_vector_narrow(s->c->k, s->m, s->ops[i]) : 0;
         most = need > most ? need : most;
     }
     return most;
@@ -282,7 +283,7 @@ static int compile(struct plain *s, struct atoll_err *err)
     s->mix.image_px = s->situation.image_px;
     s->p->strips = strips > 1u;
     s->p->n_tpu_ops = s->mix.n_tpu_ops;
-    s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, dense_need(s));
+    s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, vector_need(s));
     s->p->instruction_bytes = atoll__cost_instructions(s->c->k, s->mix.n_tpu_ops, strips);
     s->p->family = atoll__cost_family(&s->mix);
     s->p->warning = atoll__cost_warning(s->c->k, &s->mix);

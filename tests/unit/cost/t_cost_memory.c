@@ -46,7 +46,7 @@ static void a_large_image_is_cut_in_strips(void **state)
     m = net_conv_chain(3, 64, 64); /* 16 x 16 x (64 + 64) bytes a tile */
     p = program_of(m);
     assert_false(p.strips);
-    test_close((double)p.narrow_bytes_per_tile, 32768 * atoll__constants_default.v[ATOLL__K_NARROW_FACTOR], 1);
+    assert_int_equal(p.narrow_bytes_per_tile, 18 * 18 * (64 + 64));
     assert_int_equal(p.instruction_bytes, 4500 + 2000 * 3);
     atoll_program_finish(&p);
     atoll_model_close(&m);
@@ -62,8 +62,8 @@ static void a_skip_lives_until_its_last_reader(void **state)
     const int32_t b = net_conv(&n, a, 3, 1, 16, false);
     const int32_t y = net_add(&n, net_conv(&n, b, 3, 1, 16, false), a);
     struct atoll_model *m = net_end(&n, in, &y, 1);
-    struct atoll_program p = program_of(m); /* a, b and the third map together: 3 * 4 * 4 * 16 */
-    test_close((double)p.narrow_bytes_per_tile, 768 * atoll__constants_default.v[ATOLL__K_NARROW_FACTOR], 1);
+    struct atoll_program p = program_of(m); /* a and b with a halo of one pixel, the third map bare */
+    assert_int_equal(p.narrow_bytes_per_tile, (6 * 6 + 6 * 6 + 4 * 4) * 16);
     atoll_program_finish(&p);
     atoll_model_close(&m);
 }
