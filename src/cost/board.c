@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads board profiles (share/boards/<name>.yaml). Every quantity is a map with value, unit and source. */
+/* Reads board profiles (share/boards/<name>.yaml). Every quantity is a map with value, unit and
+ * source. */
 #include "board_internal.h"
 
 #include <atoll/yaml.h>
@@ -42,8 +43,8 @@ static int read_quantity(struct reader *r, const struct atoll_yaml *node,
         return rc;
     }
     if (strcmp(raw.unit, f->unit) != 0) {
-        return atoll_yaml_fail(atoll_yaml_get(node, "unit"), r->err, "found unit \"%s\", expected \"%s\"",
-                               raw.unit, f->unit);
+        return atoll_yaml_fail(atoll_yaml_get(node, "unit"), r->err,
+                               "found unit \"%s\", expected \"%s\"", raw.unit, f->unit);
     }
     struct atoll_quantity q = {
         .value = raw.value, .u95 = raw.u95, .unit = f->unit, .assumed = raw.assumed};
@@ -150,14 +151,15 @@ static int read_drives(struct reader *r, const struct atoll_yaml *map)
         }
         rc = atoll_yaml_expect(one, ATOLL_YAML_MAP, r->err);
         if (rc == 0 && one->count != 2) {
-            rc = atoll_yaml_fail(one, r->err, "found %zu ways to drive, expected called and threaded",
-                                 one->count);
+            rc = atoll_yaml_fail(
+                one, r->err, "found %zu ways to drive, expected called and threaded", one->count);
         }
         for (int d = 0; d < 2 && rc == 0; d++) {
             const struct atoll_yaml *drive = atoll_yaml_get(one, atoll__board_drives[d]);
-            rc = drive == NULL
-                     ? atoll_yaml_fail(one, r->err, "%s is missing", atoll__board_drives[d])
-                     : read_section(r, drive, atoll__board_drives[d], f, n, &r->b->drive[runner][d]);
+            rc =
+                drive == NULL
+                    ? atoll_yaml_fail(one, r->err, "%s is missing", atoll__board_drives[d])
+                    : read_section(r, drive, atoll__board_drives[d], f, n, &r->b->drive[runner][d]);
         }
     }
     return rc;
@@ -177,7 +179,8 @@ static int read_rails(struct reader *r, const struct atoll_yaml *list)
     };
     int rc = atoll_yaml_expect(list, ATOLL_YAML_LIST, r->err);
     double sum = 0.0;
-    for (const struct atoll_yaml *n = rc == 0 ? list->first : NULL; n != NULL && rc == 0; n = n->next) {
+    for (const struct atoll_yaml *n = rc == 0 ? list->first : NULL; n != NULL && rc == 0;
+         n = n->next) {
         if (r->b->n_rails == ATOLL_RAILS_MAX) {
             return atoll_yaml_fail(n, r->err, "more than %d rails", ATOLL_RAILS_MAX);
         }
@@ -210,8 +213,10 @@ static int read_trips(struct reader *r, const struct atoll_yaml *list)
     for (const struct atoll_yaml *n = list->first; n != NULL && rc == 0; n = n->next, i++) {
         rc = atoll_yaml_double(n, 0, 150, &r->b->trip_c[i], r->err);
         if (rc == 0 && i > 0 && r->b->trip_c[i] <= r->b->trip_c[i - 1]) {
-            rc = atoll_yaml_fail(n, r->err, "found %g, expected more than %g (the driver falls back to "
-                                 "its defaults otherwise)", r->b->trip_c[i], r->b->trip_c[i - 1]);
+            rc = atoll_yaml_fail(n, r->err,
+                                 "found %g, expected more than %g (the driver falls back to "
+                                 "its defaults otherwise)",
+                                 r->b->trip_c[i], r->b->trip_c[i - 1]);
         }
     }
     return rc;
@@ -228,16 +233,26 @@ struct raw_board {
 
 static int read_head(struct reader *r, const struct atoll_yaml *root, struct raw_board *raw)
 {
-#define NODE(key, member) {key, ATOLL_YAML_NODE, offsetof(struct raw_board, member), true, 0, 0}
+#define NODE(key, member)                                                                          \
+    {                                                                                              \
+        key, ATOLL_YAML_NODE, offsetof(struct raw_board, member), true, 0, 0                       \
+    }
     static const struct atoll_yaml_field keys[] = {
         {"name", ATOLL_YAML_STRING, offsetof(struct raw_board, name), true, 0, 0},
         {"title", ATOLL_YAML_STRING, offsetof(struct raw_board, title), true, 0, 0},
         {"tpus", ATOLL_YAML_INT, offsetof(struct raw_board, tpus), true, 1, ATOLL_TPUS_MAX},
         {"host_threads", ATOLL_YAML_INT, offsetof(struct raw_board, host_threads), true, 1, 1024},
         {"throttles", ATOLL_YAML_BOOL, offsetof(struct raw_board, throttles), true, 0, 0},
-        NODE("link", link), NODE("clock", clock), NODE("runner", runner), NODE("trip_c", trip_c),
-        NODE("rails", rails), NODE("drive", drive), NODE("clocks", section[0]),
-        NODE("link_cost", section[1]), NODE("heat", section[2]), NODE("power", section[3]),
+        NODE("link", link),
+        NODE("clock", clock),
+        NODE("runner", runner),
+        NODE("trip_c", trip_c),
+        NODE("rails", rails),
+        NODE("drive", drive),
+        NODE("clocks", section[0]),
+        NODE("link_cost", section[1]),
+        NODE("heat", section[2]),
+        NODE("power", section[3]),
         NODE("spread", section[4]),
     };
 #undef NODE
@@ -324,8 +339,9 @@ static int unknown_board(const char *name, const char *share, struct atoll_err *
     for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
         atoll_buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
     }
-    const int rc = atoll_fail(err, ATOLL_ENOTFOUND, "board \"%s\" is not known (known: %s; or give a file)",
-                              name, list.data != NULL ? list.data : "none found");
+    const int rc =
+        atoll_fail(err, ATOLL_ENOTFOUND, "board \"%s\" is not known (known: %s; or give a file)",
+                   name, list.data != NULL ? list.data : "none found");
     atoll_buf_finish(&list);
     atoll_share_dirs_free(names);
     return rc;
@@ -335,8 +351,8 @@ int atoll_board_open(const char *name_or_path, const char *share, struct atoll_b
                      struct atoll_err *err)
 {
     const size_t n = strlen(name_or_path);
-    const bool is_path = strchr(name_or_path, '/') != NULL ||
-                         (n > 5 && strcmp(name_or_path + n - 5, ".yaml") == 0);
+    const bool is_path =
+        strchr(name_or_path, '/') != NULL || (n > 5 && strcmp(name_or_path + n - 5, ".yaml") == 0);
     if (is_path) {
         return load(name_or_path, board, err);
     }

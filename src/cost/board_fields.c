@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one description of a board profile's quantities: where they stand in the file and in the struct. */
+/* The one description of a board profile's quantities: where they stand in the file and in the
+ * struct. */
 #include "board_internal.h"
 
 #define B(section, member, unit, low, high)                                                        \
-    {section, #member, offsetof(struct atoll_board, member), unit, low, high}
+    {                                                                                              \
+        section, #member, offsetof(struct atoll_board, member), unit, low, high                    \
+    }
 #define D(member, unit, low, high)                                                                 \
-    {NULL, #member, offsetof(struct atoll_drive_cost, member), unit, low, high}
+    {                                                                                              \
+        NULL, #member, offsetof(struct atoll_drive_cost, member), unit, low, high                  \
+    }
 
 static const struct atoll__board_field fields[] = {
     B("clocks", clock_max_hz, "Hz", 1e6, 1e10),
@@ -51,7 +56,8 @@ const struct atoll__board_field *atoll__board_drive_fields(size_t *n)
     return drive_fields;
 }
 
-const char *const atoll__board_sections[] = {"clocks", "link_cost", "heat", "power", "spread", NULL};
+const char *const atoll__board_sections[] = {"clocks", "link_cost", "heat",
+                                             "power",  "spread",    NULL};
 const char *const atoll__board_links[] = {"pcie", "usb3", "usb2", "onboard", NULL};
 const char *const atoll__board_clocks[] = {"default", "standard", "max", NULL};
 const char *const atoll__board_runners[] = {"default", "python", "c", NULL};

@@ -17,13 +17,13 @@ static void put_text(struct atoll_buf *o, const char *text)
     atoll_buf_puts(o, "\"");
 }
 
-static void put_quantity(struct atoll_buf *o, const char *indent, const struct atoll__board_field *f,
-                         const void *base)
+static void put_quantity(struct atoll_buf *o, const char *indent,
+                         const struct atoll__board_field *f, const void *base)
 {
     const struct atoll_quantity *q =
         (const struct atoll_quantity *)(const void *)((const char *)base + f->offset);
-    atoll_buf_printf(o, "%s%s: {value: %.6g, u95: %.3g, unit: \"%s\", source: ", indent, f->key, q->value,
-                     q->u95, f->unit);
+    atoll_buf_printf(o, "%s%s: {value: %.6g, u95: %.3g, unit: \"%s\", source: ", indent, f->key,
+                     q->value, q->u95, f->unit);
     put_text(o, q->source != NULL ? q->source : "");
     atoll_buf_puts(o, ", date: ");
     put_text(o, q->date != NULL ? q->date : "");
@@ -35,15 +35,17 @@ static void put_head(struct atoll_buf *o, const struct atoll_board *b)
     atoll_buf_puts(o, "# SPDX-License-Identifier: Apache-2.0\n");
     atoll_buf_printf(o, "name: %s\ntitle: ", b->name);
     put_text(o, b->title);
-    atoll_buf_printf(o, "\ntpus: %u\nlink: %s\nclock: %s\nrunner: %s\nhost_threads: %u\nthrottles: %s\n",
-                     b->n_tpus, atoll__board_links[b->link], atoll__board_clocks[b->clock],
-                     atoll__board_runners[b->runner], b->host_threads, b->throttles ? "true" : "false");
+    atoll_buf_printf(
+        o, "\ntpus: %u\nlink: %s\nclock: %s\nrunner: %s\nhost_threads: %u\nthrottles: %s\n",
+        b->n_tpus, atoll__board_links[b->link], atoll__board_clocks[b->clock],
+        atoll__board_runners[b->runner], b->host_threads, b->throttles ? "true" : "false");
     atoll_buf_printf(o, "trip_c: [%g, %g, %g]\n", b->trip_c[0], b->trip_c[1], b->trip_c[2]);
     atoll_buf_puts(o, "rails:\n");
     for (uint32_t i = 0; i < b->n_rails; i++) {
         atoll_buf_puts(o, "  - {name: ");
         put_text(o, b->rails[i].name);
-        atoll_buf_printf(o, ", volt: %g, share_frac: %g}\n", b->rails[i].volt, b->rails[i].share_frac);
+        atoll_buf_printf(o, ", volt: %g, share_frac: %g}\n", b->rails[i].volt,
+                         b->rails[i].share_frac);
     }
 }
 

@@ -11,13 +11,19 @@ struct point {
     double px;
     enum atoll__k mib;
 };
-static const struct point residual[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_RESIDUAL_224},
-                                        {512, ATOLL__K_BUDGET_512}, {768, ATOLL__K_BUDGET_768}};
-static const struct point branching[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_BRANCH_224},
-                                         {299, ATOLL__K_BUDGET_BRANCH_299}, {512, ATOLL__K_BUDGET_512},
+static const struct point residual[] = {{96, ATOLL__K_BUDGET_INNER},
+                                        {224, ATOLL__K_BUDGET_RESIDUAL_224},
+                                        {512, ATOLL__K_BUDGET_512},
+                                        {768, ATOLL__K_BUDGET_768}};
+static const struct point branching[] = {{96, ATOLL__K_BUDGET_INNER},
+                                         {224, ATOLL__K_BUDGET_BRANCH_224},
+                                         {299, ATOLL__K_BUDGET_BRANCH_299},
+                                         {512, ATOLL__K_BUDGET_512},
                                          {768, ATOLL__K_BUDGET_768}};
-static const struct point plain[] = {{96, ATOLL__K_BUDGET_INNER}, {224, ATOLL__K_BUDGET_PLAIN_224},
-                                     {512, ATOLL__K_BUDGET_512}, {768, ATOLL__K_BUDGET_768}};
+static const struct point plain[] = {{96, ATOLL__K_BUDGET_INNER},
+                                     {224, ATOLL__K_BUDGET_PLAIN_224},
+                                     {512, ATOLL__K_BUDGET_512},
+                                     {768, ATOLL__K_BUDGET_768}};
 
 static double line(double x, double x0, double y0, double x1, double y1)
 {
@@ -50,8 +56,9 @@ struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
             "image input, network with concatenations (GoogLeNet, Inception)"};
     }
     if (s->image_px > 0 && s->has_add && px > residual[0].px) {
-        return (struct atoll__budget){on_curve(k, residual, sizeof residual / sizeof residual[0], px),
-                                      "image input, residual network (ResNet)"};
+        return (struct atoll__budget){
+            on_curve(k, residual, sizeof residual / sizeof residual[0], px),
+            "image input, residual network (ResNet)"};
     }
     if (s->image_px > 0 && px > residual[0].px) {
         return (struct atoll__budget){on_curve(k, plain, sizeof plain / sizeof plain[0], px),
@@ -63,8 +70,9 @@ struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
     }
     const double wide = (double)s->input_bytes / ATOLL__MIB;
     if (s->image_px == 0 && wide > k->v[ATOLL__K_WIDE_LOW]) {
-        return (struct atoll__budget){line(wide, k->v[ATOLL__K_WIDE_LOW], k->v[ATOLL__K_BUDGET_INNER],
-                                           k->v[ATOLL__K_WIDE_HIGH], k->v[ATOLL__K_BUDGET_WIDE]),
+        return (struct atoll__budget){line(wide, k->v[ATOLL__K_WIDE_LOW],
+                                           k->v[ATOLL__K_BUDGET_INNER], k->v[ATOLL__K_WIDE_HIGH],
+                                           k->v[ATOLL__K_BUDGET_WIDE]),
                                       "inner segment with a wide boundary tensor"};
     }
     return (struct atoll__budget){k->v[ATOLL__K_BUDGET_INNER],

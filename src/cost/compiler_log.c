@@ -68,7 +68,8 @@ static int put_operations(struct atoll_buf *o, const struct atoll_model *m,
         r.name = atoll_op_name(&m->ops[p->layers[i].op], &names[(size_t)n * 64u]);
         status_of(m, &p->layers[i], r.status);
         uint32_t at = 0;
-        while (at < n && (strcmp(rows[at].name, r.name) != 0 || strcmp(rows[at].status, r.status) != 0)) {
+        while (at < n &&
+               (strcmp(rows[at].name, r.name) != 0 || strcmp(rows[at].status, r.status) != 0)) {
             at++;
         }
         if (at < n) {
@@ -111,7 +112,8 @@ static int put_block(struct atoll_buf *o, const struct atoll_cost *c, const stru
     }
     const uint64_t source =
         n == 1 && c->model->file_bytes > 0 ? c->model->file_bytes : source_bytes(c->model, p);
-    const uint64_t left = p->budget_bytes > p->on_chip_bytes ? p->budget_bytes - p->on_chip_bytes : 0;
+    const uint64_t left =
+        p->budget_bytes > p->on_chip_bytes ? p->budget_bytes - p->on_chip_bytes : 0;
     if (n > 1) {
         atoll_buf_printf(o, "\nInput model: %s.tflite\n", name);
     } else {
@@ -133,9 +135,10 @@ char *atoll_cost_compiler_log(const struct atoll_cost *c, const struct atoll_pro
                               uint32_t n, const char *input_name, bool show_operations)
 {
     struct atoll_buf o = {0};
-    atoll_buf_printf(&o, "Edge TPU Compiler version %s (estimated by atoll %s, nothing was compiled)\n",
-                     c->compiler == ATOLL_COMPILER_V16 ? "16.0.384591198" : "2.0 (files of 2019 to 2021)",
-                     ATOLL_VERSION);
+    atoll_buf_printf(
+        &o, "Edge TPU Compiler version %s (estimated by atoll %s, nothing was compiled)\n",
+        c->compiler == ATOLL_COMPILER_V16 ? "16.0.384591198" : "2.0 (files of 2019 to 2021)",
+        ATOLL_VERSION);
     int rc = 0;
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         rc = put_block(&o, c, &programs[i], i, n, input_name, show_operations);

@@ -6,17 +6,17 @@
 
 static const struct atoll_constant table[ATOLL__K_COUNT] = {
 #define ATOLL__ROW(id, n, v, u, un, src, d)                                                        \
-    [ATOLL__K_##id] = {.name = (n), .value = (v), .u95 = (u), .unit = (un), .source = (src), .date = (d)},
+    [ATOLL__K_##                                                                                   \
+        id] = {.name = (n), .value = (v), .u95 = (u), .unit = (un), .source = (src), .date = (d)},
     ATOLL__CONSTANTS(ATOLL__ROW)
 #undef ATOLL__ROW
 };
 
-const struct atoll__constants atoll__constants_default = {
-    .v = {
+const struct atoll__constants atoll__constants_default = {.v = {
 #define ATOLL__VALUE(id, n, val, u, un, src, d) [ATOLL__K_##id] = (val),
-        ATOLL__CONSTANTS(ATOLL__VALUE)
+                                                              ATOLL__CONSTANTS(ATOLL__VALUE)
 #undef ATOLL__VALUE
-    }};
+                                                          }};
 
 const struct atoll_constant *atoll_constants(size_t *n)
 {

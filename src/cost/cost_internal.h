@@ -32,13 +32,14 @@ struct atoll__hwc {
     uint64_t h, w, c;
 };
 struct atoll__hwc atoll__cost_hwc(const struct atoll_tensor *t);
-/** Bytes that go to the device for a tensor, and that come from it (channels padded to the lanes). */
+/** Bytes that go to the device for a tensor, and that come from it (channels padded to the lanes).
+ */
 uint64_t atoll__cost_wire_in_bytes(const struct atoll__constants *k, const struct atoll_tensor *t);
 uint64_t atoll__cost_wire_out_bytes(const struct atoll__constants *k, const struct atoll_tensor *t);
 /** Bytes of one tile when rows and columns are split 4 x 4, channels padded to the lanes. */
 uint64_t atoll__cost_tile_bytes(const struct atoll__constants *k, const struct atoll_tensor *t);
-/** The same with the halo that its readers need: what a tile allocates for it in narrow memory. Exact
- *  on the compiled MobileNets (v1 0.5@160, v1 1.0@224, v2@224). */
+/** The same with the halo that its readers need: what a tile allocates for it in narrow memory.
+ * Exact on the compiled MobileNets (v1 0.5@160, v1 1.0@224, v2@224). */
 uint64_t atoll__cost_buffer_bytes(const struct atoll__constants *k, const struct atoll_model *m,
                                   uint32_t tensor);
 
@@ -63,11 +64,12 @@ struct atoll__cycles {
 };
 void atoll__cost_cycles(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,
                         uint64_t macs, struct atoll__cycles *out);
-double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,
-                          uint64_t macs);
-/** Narrow memory of an operator on vectors (fully connected, softmax), bytes per tile; 0: its maps count. */
+double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_model *m,
+                          uint32_t op, uint64_t macs);
+/** Narrow memory of an operator on vectors (fully connected, softmax), bytes per tile; 0: its maps
+ * count. */
 uint64_t atoll__cost_vector_narrow(const struct atoll__constants *k, const struct atoll_model *m,
-                                  uint32_t op);
+                                   uint32_t op);
 
 /** What decides how much of the parameter cache a segment gets. */
 struct atoll__situation {
@@ -96,7 +98,8 @@ enum atoll_family atoll__cost_family(const struct atoll__mix *mix);
 const char *atoll__cost_warning(const struct atoll__constants *k, const struct atoll__mix *mix);
 /** Strips that the compiler cuts the image into, from live bytes per tile; 1: it fits. */
 uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile_bytes);
-/** Narrow memory used, bytes per tile, from live bytes and the largest need of a vector operator. */
+/** Narrow memory used, bytes per tile, from live bytes and the largest need of a vector operator.
+ */
 uint64_t atoll__cost_narrow(const struct atoll__constants *k, uint64_t live_tile_bytes,
                             uint64_t vector_bytes);
 uint64_t atoll__cost_instructions(const struct atoll__constants *k, uint32_t n_tpu_ops,
@@ -130,8 +133,9 @@ struct atoll__cost_op {
     double cycles, ideal_cycles, cpu_us;
     uint32_t in_at, n_in;     ///< activation inputs in cost->refs, without duplicates
     uint32_t root_at, n_root; ///< buffers they lie in, without duplicates
-    uint32_t out_at, n_out; ///< outputs in cost->refs
-    uint32_t rank;          ///< place among all layers by cached bytes, largest first; NO_RANK: no parameters
+    uint32_t out_at, n_out;   ///< outputs in cost->refs
+    uint32_t
+        rank; ///< place among all layers by cached bytes, largest first; NO_RANK: no parameters
     uint64_t vector_narrow;
     enum atoll_bound kind;
     bool mapped, dense, is_add, is_concat, is_conv, alias;
@@ -141,7 +145,8 @@ struct atoll__cost_tensor {
     uint64_t image_px;
     int32_t producer; ///< operator, -1 none
     uint32_t root;    ///< tensor whose buffer it shares
-    uint32_t uses_at, n_uses; ///< of roots: mapped operators that read it or an alias, in cost->refs, ascending
+    uint32_t uses_at,
+        n_uses; ///< of roots: mapped operators that read it or an alias, in cost->refs, ascending
     bool is_output;
 };
 struct atoll_cost {

@@ -249,8 +249,8 @@ int atoll__cost_open_with(const struct atoll_model *m, enum atoll_compiler compi
     return 0;
 }
 
-int atoll_cost_open(const struct atoll_model *m, enum atoll_compiler compiler, struct atoll_cost **c,
-                    struct atoll_err *err)
+int atoll_cost_open(const struct atoll_model *m, enum atoll_compiler compiler,
+                    struct atoll_cost **c, struct atoll_err *err)
 {
     return atoll__cost_open_with(m, compiler, &atoll__constants_default, c, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors as the device lays them out: rows, columns, channels; padded for the wire and the tiles. */
+/* Tensors as the device lays them out: rows, columns, channels; padded for the wire and the tiles.
+ */
 #include "cost_internal.h"
 
 #include <math.h>
@@ -34,8 +35,7 @@ static uint64_t element_bytes(const struct atoll_tensor *t)
 uint64_t atoll__cost_wire_in_bytes(const struct atoll__constants *k, const struct atoll_tensor *t)
 {
     const struct atoll__hwc s = atoll__cost_hwc(t);
-    return atoll_pad_u64(s.h * s.w * s.c * element_bytes(t),
-                         atoll__k_int(k, ATOLL__K_WIRE_ALIGN));
+    return atoll_pad_u64(s.h * s.w * s.c * element_bytes(t), atoll__k_int(k, ATOLL__K_WIRE_ALIGN));
 }
 
 uint64_t atoll__cost_wire_out_bytes(const struct atoll__constants *k, const struct atoll_tensor *t)

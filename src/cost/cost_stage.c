@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define STACK_OPS 4096u     /* larger models take their scratch from the heap */
+#define STACK_OPS 4096u /* larger models take their scratch from the heap */
 #define OUTSIDE UINT32_MAX
 
 /** A segment being summed up. */
@@ -189,11 +189,13 @@ static int place(struct pass *p, struct atoll_err *err)
 {
     for (uint32_t i = 0; i < p->n; i++) {
         if (p->ops[i] >= p->c->model->n_ops) {
-            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u of a model with %u operators",
-                              p->ops[i], p->c->model->n_ops);
+            return atoll_fail(err, ATOLL_EUSAGE,
+                              "segment: operator %u of a model with %u operators", p->ops[i],
+                              p->c->model->n_ops);
         }
         if (p->pos[p->ops[i]] != OUTSIDE) {
-            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u stands in it twice", p->ops[i]);
+            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u stands in it twice",
+                              p->ops[i]);
         }
         p->pos[p->ops[i]] = i;
     }

@@ -36,7 +36,8 @@ bool atoll__cost_folded(const struct atoll_model *m, uint32_t op)
             data = o->inputs[i];
         }
     }
-    if (!constant || data < 0 || m->tensors[data].producer < 0 || m->tensors[data].n_consumers != 1) {
+    if (!constant || data < 0 || m->tensors[data].producer < 0 ||
+        m->tensors[data].n_consumers != 1) {
         return false;
     }
     const uint32_t before = (uint32_t)m->tensors[data].producer;
@@ -193,8 +194,8 @@ void atoll__cost_cycles(const struct atoll__constants *k, const struct atoll_mod
     }
 }
 
-double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,
-                          uint64_t macs)
+double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_model *m,
+                          uint32_t op, uint64_t macs)
 {
     struct atoll_op_info info;
     atoll_op_info(m, op, &info);
@@ -215,8 +216,8 @@ uint64_t atoll__cost_vector_narrow(const struct atoll__constants *k, const struc
         return 0;
     }
     const struct atoll_tensor *w = &m->tensors[wi];
-    const uint64_t out = atoll_pad_u64(
-        atoll_ceil_div_u64((uint64_t)w->shape[0], atoll__k_int(k, ATOLL__K_TILES)),
-        atoll__k_int(k, ATOLL__K_NARROW_DENSE_MIN));
+    const uint64_t out =
+        atoll_pad_u64(atoll_ceil_div_u64((uint64_t)w->shape[0], atoll__k_int(k, ATOLL__K_TILES)),
+                      atoll__k_int(k, ATOLL__K_NARROW_DENSE_MIN));
     return (uint64_t)w->shape[1] + atoll__k_int(k, ATOLL__K_NARROW_DENSE) + out;
 }

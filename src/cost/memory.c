@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Activation memory, instruction bytes, the family of a segment and what the compiler would refuse. */
+/* Activation memory, instruction bytes, the family of a segment and what the compiler would refuse.
+ */
 #include "cost_internal.h"
 
 uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile_bytes)
 {
-    const uint64_t strips = atoll_ceil_div_u64(live_tile_bytes, atoll__k_int(k, ATOLL__K_NARROW_TILE));
+    const uint64_t strips =
+        atoll_ceil_div_u64(live_tile_bytes, atoll__k_int(k, ATOLL__K_NARROW_TILE));
     return strips > 0 ? strips : 1u;
 }
 
@@ -36,7 +38,8 @@ enum atoll_family atoll__cost_family(const struct atoll__mix *mix)
         return ATOLL_FAMILY_DENSE;
     }
     /* From a tenth of the time on, the weakly determined depthwise law shows in the whole. */
-    return mix->depthwise_cycles > 0.1 * total ? ATOLL_FAMILY_DEPTHWISE : ATOLL_FAMILY_CONVOLUTIONAL;
+    return mix->depthwise_cycles > 0.1 * total ? ATOLL_FAMILY_DEPTHWISE
+                                               : ATOLL_FAMILY_CONVOLUTIONAL;
 }
 
 const char *atoll_family_name(enum atoll_family f)
@@ -63,7 +66,8 @@ const char *atoll__cost_warning(const struct atoll__constants *k, const struct a
         return "no operator of the segment maps to the Edge TPU: all of it runs on the host";
     }
     if ((double)mix->largest_tensor_bytes > k->v[ATOLL__K_RANGE_TENSOR_MIB] * ATOLL__MIB) {
-        return "an activation tensor is so large that the real compiler is known to fail on its like";
+        return "an activation tensor is so large that the real compiler is known to fail on its "
+               "like";
     }
     if ((double)mix->image_px > k->v[ATOLL__K_RANGE_IMAGE_PX]) {
         return "the image is larger than any that was ever measured: figures are extrapolated";

@@ -34,17 +34,18 @@ static uint64_t channel_bytes(const struct atoll__constants *k, const struct ato
                               enum atoll_compiler compiler)
 {
     const struct atoll_tensor *bias = tensor_of(m, atoll_op_bias(m, op));
-    const bool drop =
-        compiler == ATOLL_COMPILER_V16 && bias != NULL && atoll_tensor_all_zero(bias);
+    const bool drop = compiler == ATOLL_COMPILER_V16 && bias != NULL && atoll_tensor_all_zero(bias);
     const uint64_t per_tensor = atoll__k_int(k, ATOLL__K_PACK_TENSOR_BYTES);
     if (m->ops[op].code == ATOLL_OP_FULLY_CONNECTED) {
         if (drop) {
             return 0;
         }
-        return w->type == ATOLL_TYPE_UINT8 ? per_tensor : atoll__k_int(k, ATOLL__K_PACK_DENSE_BYTES);
+        return w->type == ATOLL_TYPE_UINT8 ? per_tensor
+                                           : atoll__k_int(k, ATOLL__K_PACK_DENSE_BYTES);
     }
     if (w->quant.n > 1) {
-        return atoll__k_int(k, drop ? ATOLL__K_PACK_CHANNEL_ZERO_BYTES : ATOLL__K_PACK_CHANNEL_BYTES);
+        return atoll__k_int(k,
+                            drop ? ATOLL__K_PACK_CHANNEL_ZERO_BYTES : ATOLL__K_PACK_CHANNEL_BYTES);
     }
     return drop ? 0 : per_tensor;
 }
@@ -88,7 +89,8 @@ static void pack_depthwise(const struct atoll__constants *k, const struct atoll_
     pack_rows(k, c, c, row, out);
 }
 
-/** Weight bytes per output of a fully connected layer; a flattened map pads each pixel's channels. */
+/** Weight bytes per output of a fully connected layer; a flattened map pads each pixel's channels.
+ */
 static uint64_t dense_inputs(const struct atoll__constants *k, const struct atoll_model *m,
                              uint32_t op, const struct atoll_tensor *w)
 {
@@ -123,9 +125,10 @@ static void pack_dense(const struct atoll__constants *k, const struct atoll_mode
     const uint64_t row = dense_inputs(k, m, op, w) + channel_bytes(k, m, op, w, compiler);
     const uint64_t narrow_rows = pad_rows_dense(k, (uint64_t)w->shape[0]);
     /* v16 keeps small layers in whole groups of 64 outputs but streams them in groups of 16. */
-    const uint64_t rows = compiler == ATOLL_COMPILER_V16
-                              ? atoll_pad_u64((uint64_t)w->shape[0], atoll__k_int(k, ATOLL__K_PACK_ROWS))
-                              : narrow_rows;
+    const uint64_t rows =
+        compiler == ATOLL_COMPILER_V16
+            ? atoll_pad_u64((uint64_t)w->shape[0], atoll__k_int(k, ATOLL__K_PACK_ROWS))
+            : narrow_rows;
     pack_rows(k, rows, narrow_rows, row, out);
 }
 
@@ -155,7 +158,8 @@ static void pack_channelwise(const struct atoll__constants *k, const struct atol
         if (t != NULL && t->is_constant && !atoll__cost_folded(m, op)) {
             const struct atoll__hwc s = atoll__cost_hwc(t);
             pack_rows(k, s.c, s.c,
-                      atoll__k_int(k, ATOLL__K_LANES) + atoll__k_int(k, ATOLL__K_PACK_CHANNEL_ZERO_BYTES),
+                      atoll__k_int(k, ATOLL__K_LANES) +
+                          atoll__k_int(k, ATOLL__K_PACK_CHANNEL_ZERO_BYTES),
                       out);
             return;
         }

@@ -32,11 +32,13 @@ static int mark(struct plain *s, struct atoll_err *err)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         if (s->ops[i] >= s->m->n_ops) {
-            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u of a model with %u operators",
-                              s->ops[i], s->m->n_ops);
+            return atoll_fail(err, ATOLL_EUSAGE,
+                              "segment: operator %u of a model with %u operators", s->ops[i],
+                              s->m->n_ops);
         }
         if (s->in_set[s->ops[i]]) {
-            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u stands in it twice", s->ops[i]);
+            return atoll_fail(err, ATOLL_EUSAGE, "segment: operator %u stands in it twice",
+                              s->ops[i]);
         }
         s->in_set[s->ops[i]] = true;
     }
@@ -149,8 +151,8 @@ static void boundary(struct plain *s)
     }
 }
 
-/** Most bytes of a tile that are alive while an operator runs. A buffer lives from the operator that
- *  makes it (or first reads it, when it comes from outside) to the last that reads it. */
+/** Most bytes of a tile that are alive while an operator runs. A buffer lives from the operator
+ * that makes it (or first reads it, when it comes from outside) to the last that reads it. */
 static int live_peak(const struct plain *s, uint64_t *peak, struct atoll_err *err)
 {
     const uint32_t n_tensors = s->m->n_tensors;
@@ -194,7 +196,8 @@ static int live_peak(const struct plain *s, uint64_t *peak, struct atoll_err *er
     *peak = 0;
     for (uint32_t at = 0; at < s->n; at++) {
         now += live[at];
-        const bool maps = s->p->layers[at].kind != ATOLL_BOUND_CPU && s->p->layers[at].kind != ATOLL_BOUND_FREE &&
+        const bool maps = s->p->layers[at].kind != ATOLL_BOUND_CPU &&
+                          s->p->layers[at].kind != ATOLL_BOUND_FREE &&
                           atoll__cost_vector_narrow(s->c->k, s->m, s->ops[at]) == 0;
         if (maps && now > *peak) {
             *peak = now;
@@ -294,14 +297,14 @@ int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops, uint32_t
                        struct atoll_program *p, struct atoll_err *err)
 {
     const struct atoll_model *m = c->model;
-    struct atoll_program made = {.layers = atoll_calloc(n + 1u, sizeof *made.layers), .n_layers = n};
+    struct atoll_program made = {.layers = atoll_calloc(n + 1u, sizeof *made.layers),
+                                 .n_layers = n};
     struct plain s = {.c = c, .m = m, .ops = ops, .n = n, .p = &made};
     s.in_set = atoll_calloc(m->n_ops + 1u, sizeof *s.in_set);
     s.maps = atoll_calloc(m->n_ops + 1u, sizeof *s.maps);
     s.owner = atoll_calloc(m->n_tensors + 1u, sizeof *s.owner);
     int rc;
-    if (made.layers == NULL || s.in_set == NULL || s.maps == NULL ||
-        s.owner == NULL) {
+    if (made.layers == NULL || s.in_set == NULL || s.maps == NULL || s.owner == NULL) {
         rc = atoll_fail_nomem(err, "program of a segment", n * sizeof *made.layers);
     } else {
         atoll_model_mapping(m, s.maps);

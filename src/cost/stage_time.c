@@ -54,8 +54,7 @@ static enum atoll__k rel_of(enum atoll_family f)
 /** Relative half-width of the time on the chip. */
 static double rel_u95(const struct atoll__sums *s)
 {
-    const enum atoll__k k =
-        s->strips && s->off > 0 ? ATOLL__K_REL_U95_WIDE : rel_of(s->family);
+    const enum atoll__k k = s->strips && s->off > 0 ? ATOLL__K_REL_U95_WIDE : rel_of(s->family);
     return atoll__constants_default.v[k];
 }
 
@@ -76,7 +75,8 @@ static struct driven drive(const struct atoll__sums *s, const struct atoll_drive
     return (struct driven){.call_us = d->call_us.value,
                            .input_us = d->input_us_per_mib.value * in_mib,
                            .output_us = d->output_us_per_mib.value * out_mib,
-                           .u95_us = sqrt(d->call_us.u95 * d->call_us.u95 + u_in * u_in + u_out * u_out)};
+                           .u95_us =
+                               sqrt(d->call_us.u95 * d->call_us.u95 + u_in * u_in + u_out * u_out)};
 }
 
 static double hypot3(double a, double b, double c)
@@ -93,10 +93,11 @@ static void energy(const struct atoll__sums *s, const struct atoll_board *b, con
     const double stream_us = s->exposed_us[ATOLL_DRIVE_THREADED];
     const double transfer_us = t->input_us + t->output_us;
     const double gmac = (double)s->macs / 1e9;
-    out->active_mj = ((b->compute_mw.value - idle) * compute_us + (b->stream_mw.value - idle) * stream_us +
-                      (b->transfer_mw.value - idle) * transfer_us) *
-                         MJ_PER_MW_US +
-                     b->mj_per_gmac.value * gmac;
+    out->active_mj =
+        ((b->compute_mw.value - idle) * compute_us + (b->stream_mw.value - idle) * stream_us +
+         (b->transfer_mw.value - idle) * transfer_us) *
+            MJ_PER_MW_US +
+        b->mj_per_gmac.value * gmac;
     const double power_u95 = hypot3(b->compute_mw.u95 * compute_us, b->stream_mw.u95 * stream_us,
                                     b->transfer_mw.u95 * transfer_us) *
                              MJ_PER_MW_US;
@@ -130,12 +131,14 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
         .output_us = called.output_us,
         .call_us = called.call_us,
         .cpu_us = s->cpu_us,
-        .latency_us = called.call_us + called.input_us + layers_called + called.output_us + s->cpu_us,
+        .latency_us =
+            called.call_us + called.input_us + layers_called + called.output_us + s->cpu_us,
         .service_us =
             threaded.call_us + threaded.input_us + layers_threaded + threaded.output_us + s->cpu_us,
         .serial_us = s->n_tpu_ops > 0 ? dt->serial_us.value : 0.0,
-        .load_us = s->on > 0 ? b->load_us.value + b->load_us_per_mib.value * (double)s->on / ATOLL__MIB
-                             : 0.0,
+        .load_us = s->on > 0
+                       ? b->load_us.value + b->load_us_per_mib.value * (double)s->on / ATOLL__MIB
+                       : 0.0,
         .latency_u95_us = hypot3(rel_u95(s) * layers_called, called.u95_us, s->cpu_us),
         .service_u95_us = hypot3(rel_u95(s) * layers_threaded, threaded.u95_us, s->cpu_us),
         .busy_us = threaded.input_us + layers_threaded + threaded.output_us,

@@ -9,33 +9,42 @@
 /** How to get the layers of a compiled file whose path contains `part`. */
 struct source {
     const char *part;
-    const char *model;  ///< NULL: cannot be checked
-    bool per_tensor; ///< the zoo writes weights per channel; the file has one scale a tensor
-    bool headless;   ///< the file ends before the last layer with weights
-    const char *why;    ///< why not, or what is known of the row
+    const char *model; ///< NULL: cannot be checked
+    bool per_tensor;   ///< the zoo writes weights per channel; the file has one scale a tensor
+    bool headless;     ///< the file ends before the last layer with weights
+    const char *why;   ///< why not, or what is known of the row
 };
 static const struct source sources[] = {
     {"mobilenet_v2_w_fc", "mobilenet_v2?classes=1000", true, false, NULL},
     {"mobilenet_v2_wo_fc", "mobilenet_v2?classes=1000", true, true, NULL},
     {"inat_insect", "mobilenet_v2?classes=1022", true, false, NULL},
-    {"inat_bird", "shared:test_data/mobilenet_v2_1.0_224_inat_bird_quant.tflite", false, false, NULL},
-    {"mobilenet_v2_1.0_224_quant", "shared:test_data/mobilenet_v2_1.0_224_quant.tflite", false, false, NULL},
+    {"inat_bird", "shared:test_data/mobilenet_v2_1.0_224_inat_bird_quant.tflite", false, false,
+     NULL},
+    {"mobilenet_v2_1.0_224_quant", "shared:test_data/mobilenet_v2_1.0_224_quant.tflite", false,
+     false, NULL},
     {"dense_1024", "shared:LibrEdgeTPU/dense_1024.tflite", false, false, NULL},
     {"dense_256", "shared:LibrEdgeTPU/dense_256.tflite", false, false, NULL},
     {"dense_512", "shared:LibrEdgeTPU/dense_512.tflite", false, false, NULL},
-    {"_16_quant", "shared:test_data/posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite", false, false,
-     NULL},
+    {"_16_quant",
+     "shared:test_data/posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite", false,
+     false, NULL},
     {"posenet_mobilenet_v1_075", NULL, false, false,
      "an older PoseNet head; its source model is not among the shared files"},
     {"classifier_edgetpu", NULL, false, false, "a user's model; its source is not published"},
-    {"mobilenet_edgetpu_0.75", "shared:edgetpu_2020/mobilenet_edgetpu_0.75_224_post_training_quant.tflite", false,
-     false, NULL},
-    {"/mobilenet_v1_0.25_128", "shared:test_data/mobilenet_v1_0.25_128_quant.tflite", false, false, NULL},
-    {"/mobilenet_v1_0.5_160", "shared:test_data/mobilenet_v1_0.5_160_quant.tflite", false, false, NULL},
-    {"embedding_extractor", "shared:edgetpu_2020/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite", false, false,
+    {"mobilenet_edgetpu_0.75",
+     "shared:edgetpu_2020/mobilenet_edgetpu_0.75_224_post_training_quant.tflite", false, false,
      NULL},
-    {"slim_cityscapes", "shared:test_data/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite", false, false, NULL},
-    {"keras_lstm", NULL, false, false, "the gate tables of an LSTM follow no law found so far (docs/method-cost.md)"},
+    {"/mobilenet_v1_0.25_128", "shared:test_data/mobilenet_v1_0.25_128_quant.tflite", false, false,
+     NULL},
+    {"/mobilenet_v1_0.5_160", "shared:test_data/mobilenet_v1_0.5_160_quant.tflite", false, false,
+     NULL},
+    {"embedding_extractor",
+     "shared:edgetpu_2020/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite", false, false,
+     NULL},
+    {"slim_cityscapes", "shared:test_data/deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
+     false, false, NULL},
+    {"keras_lstm", NULL, false, false,
+     "the gate tables of an LSTM follow no law found so far (docs/method-cost.md)"},
     {"128x128x3x32x7x", "convolution chain", true, false,
      "a 1x1 convolution to one output follows"},
     {"dense_2x2x3x", "dense chain", true, false, "12 inputs of a 2x2x3 map, stored as 2x2x4"},
@@ -62,7 +71,8 @@ static void spec_of(const struct source *s, const char *compiled, char out[200])
     char second[16] = "";
     if (strcmp(s->part, "dense_2x2x3x") == 0) {
         (void)sscanf(at, "%15[0-9]x%15[0-9]", first, second);
-        (void)snprintf(out, 200, "dense_chain?inputs=16&units=%s&layers=%s&classes=1", first, second);
+        (void)snprintf(out, 200, "dense_chain?inputs=16&units=%s&layers=%s&classes=1", first,
+                       second);
     } else if (strcmp(s->part, "128x128x3x32x7x") == 0) {
         (void)sscanf(at, "%15[0-9]", first);
         (void)snprintf(out, 200, "conv_chain?filters=32&kernel=7&size=128&layers=%s", first);
@@ -83,9 +93,11 @@ static void make_per_tensor(struct atoll_model *m)
     }
 }
 
-/** The softmax over 1001 classes has a table in files of the 2021 compiler (the row's note says so). */
+/** The softmax over 1001 classes has a table in files of the 2021 compiler (the row's note says
+ * so). */
 #define SOFTMAX_TABLE 48256
-/** 1x1 convolution of 32 channels to one output at the end of the 7x7 chains: pad64(4 * (32 + 4)). */
+/** 1x1 convolution of 32 channels to one output at the end of the 7x7 chains: pad64(4 * (32 + 4)).
+ */
 #define CHAIN_TAIL 192
 /** The input/output sweeps hold one 1x1 convolution of 3 channels to one: pad64(4 * (4 + 4)). */
 #define IO_BYTES 64
@@ -148,7 +160,8 @@ static void every_row_with_known_layers_is_exact(void **state)
         if ((double)bytes == stored) {
             exact++;
         } else {
-            (void)printf("WRONG %s: %llu, file has %.0f\n", compiled, (unsigned long long)bytes, stored);
+            (void)printf("WRONG %s: %llu, file has %.0f\n", compiled, (unsigned long long)bytes,
+                         stored);
             wrong++;
         }
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the golden tests of room `cost` share: the tables, models by name, a segment as a program. */
+/* What the golden tests of room `cost` share: the tables, models by name, a segment as a program.
+ */
 #ifndef ATOLL_TEST_COST_GOLDEN_H
 #define ATOLL_TEST_COST_GOLDEN_H
 
@@ -42,8 +43,9 @@ static inline struct atoll_model *golden_model(const char *name)
 }
 
 /** The model, or its operators [from, to), as a program. */
-static inline struct atoll_program golden_program(const struct atoll_model *m, enum atoll_compiler compiler,
-                                                  uint32_t from, uint32_t to)
+static inline struct atoll_program golden_program(const struct atoll_model *m,
+                                                  enum atoll_compiler compiler, uint32_t from,
+                                                  uint32_t to)
 {
     struct atoll_cost *c = NULL;
     struct atoll_program p = {0};

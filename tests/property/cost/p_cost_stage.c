@@ -66,7 +66,8 @@ static void the_fast_path_is_the_reference(void **state)
         struct atoll_model *m = net_random(&r);
         struct atoll_cost *c = NULL;
         struct atoll_err err = {0};
-        assert_int_equal(atoll_cost_open(m, round % 2 ? ATOLL_COMPILER_V16 : ATOLL_COMPILER_2019, &c, &err), 0);
+        assert_int_equal(
+            atoll_cost_open(m, round % 2 ? ATOLL_COMPILER_V16 : ATOLL_COMPILER_2019, &c, &err), 0);
         uint32_t *ops = all_ops(m);
         for (uint32_t i = 0; i < 12; i++) {
             const uint32_t n = i == 0 ? m->n_ops : random_segment(&r, m, ops);

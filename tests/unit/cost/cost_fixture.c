@@ -37,7 +37,11 @@ static int32_t constant(struct net *n, enum atoll_type type, int32_t rank, const
         scale[i] = 0.01F;
     }
     struct atoll_tensor t = {
-        .name = "w", .type = type, .rank = rank, .is_constant = true, .producer = -1,
+        .name = "w",
+        .type = type,
+        .rank = rank,
+        .is_constant = true,
+        .producer = -1,
         .fill = {.kind = fill, .seed = 7},
         .quant = {.scale = scale, .zero_point = zero, .n = channels, .dimension = channel_dim}};
     memcpy(t.shape, shape, (size_t)rank * sizeof *shape);
@@ -83,20 +87,23 @@ int32_t net_vector(struct net *n, int32_t c)
     return activation(n, 2, (const int32_t[]){1, c});
 }
 
-int32_t net_conv(struct net *n, int32_t x, int32_t kernel, int32_t stride, int32_t cout, bool zero_bias)
+int32_t net_conv(struct net *n, int32_t x, int32_t kernel, int32_t stride, int32_t cout,
+                 bool zero_bias)
 {
     const struct atoll_tensor in = shape_of(n, x);
-    const int32_t w = constant(n, ATOLL_TYPE_INT8, 4, (const int32_t[]){cout, kernel, kernel, in.shape[3]},
-                               ATOLL_FILL_INT8, 0, (uint32_t)cout);
+    const int32_t w =
+        constant(n, ATOLL_TYPE_INT8, 4, (const int32_t[]){cout, kernel, kernel, in.shape[3]},
+                 ATOLL_FILL_INT8, 0, (uint32_t)cout);
     const int32_t b = constant(n, ATOLL_TYPE_INT32, 1, &cout,
                                zero_bias ? ATOLL_FILL_ZERO : ATOLL_FILL_BIAS32, 0, (uint32_t)cout);
     struct atoll_op_attr a = atoll_op_attr_default();
     a.stride_h = a.stride_w = stride;
     a.padding = ATOLL_PADDING_SAME;
-    const int32_t y = activation(
-        n, 4,
-        (const int32_t[]){1, atoll_window_out(in.shape[1], kernel, stride, 1, ATOLL_PADDING_SAME),
-                          atoll_window_out(in.shape[2], kernel, stride, 1, ATOLL_PADDING_SAME), cout});
+    const int32_t y =
+        activation(n, 4,
+                   (const int32_t[]){
+                       1, atoll_window_out(in.shape[1], kernel, stride, 1, ATOLL_PADDING_SAME),
+                       atoll_window_out(in.shape[2], kernel, stride, 1, ATOLL_PADDING_SAME), cout});
     add_op(n, ATOLL_OP_CONV_2D, &a, (const int32_t[]){x, w, b}, 3, y);
     return y;
 }
@@ -178,8 +185,13 @@ int32_t net_mean(struct net *n, int32_t x)
 {
     static const int32_t axes[] = {1, 2};
     const struct atoll_tensor in = shape_of(n, x);
-    struct atoll_tensor t = {.name = "axes", .type = ATOLL_TYPE_INT32, .rank = 1, .shape = {2},
-                             .is_constant = true, .data = axes, .producer = -1};
+    struct atoll_tensor t = {.name = "axes",
+                             .type = ATOLL_TYPE_INT32,
+                             .rank = 1,
+                             .shape = {2},
+                             .is_constant = true,
+                             .data = axes,
+                             .producer = -1};
     const int32_t axis = add_tensor(n, &t);
     const int32_t y = activation(n, 2, (const int32_t[]){1, in.shape[3]});
     add_op(n, ATOLL_OP_MEAN, NULL, (const int32_t[]){x, axis}, 2, y);
@@ -191,8 +203,13 @@ int32_t net_pad(struct net *n, int32_t x, int32_t by)
     static const int32_t one[8] = {0, 0, 1, 1, 1, 1, 0, 0};
     const struct atoll_tensor in = shape_of(n, x);
     assert_int_equal(by, 1);
-    struct atoll_tensor t = {.name = "pads", .type = ATOLL_TYPE_INT32, .rank = 2, .shape = {4, 2},
-                             .is_constant = true, .data = one, .producer = -1};
+    struct atoll_tensor t = {.name = "pads",
+                             .type = ATOLL_TYPE_INT32,
+                             .rank = 2,
+                             .shape = {4, 2},
+                             .is_constant = true,
+                             .data = one,
+                             .producer = -1};
     const int32_t pads = add_tensor(n, &t);
     const int32_t y = activation(
         n, 4, (const int32_t[]){1, in.shape[1] + 2 * by, in.shape[2] + 2 * by, in.shape[3]});
@@ -216,7 +233,8 @@ int32_t net_custom(struct net *n, int32_t x)
     return y;
 }
 
-struct atoll_model *net_end(struct net *n, int32_t input, const int32_t *outputs, uint32_t n_outputs)
+struct atoll_model *net_end(struct net *n, int32_t input, const int32_t *outputs,
+                            uint32_t n_outputs)
 {
     struct atoll_model *m = NULL;
     if (atoll_builder_finish(&n->b, &input, 1, outputs, n_outputs, &m, &n->err) != 0) {

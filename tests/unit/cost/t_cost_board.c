@@ -6,8 +6,9 @@
 #include "alloc_fail.h"
 
 #define NAMES 8
-static const char *const names[NAMES] = {"asus_crl_g18u", "dev_board", "dev_board_micro", "pcie_x86",
-                                         "usb2_pi3", "usb2_x86", "usb3_pi4", "usb3_x86"};
+static const char *const names[NAMES] = {"asus_crl_g18u", "dev_board", "dev_board_micro",
+                                         "pcie_x86",      "usb2_pi3",  "usb2_x86",
+                                         "usb3_pi4",      "usb3_x86"};
 
 static void the_promised_profiles_exist(void **state)
 {
@@ -78,7 +79,8 @@ static void refused(const char *from, const char *to, const char *expect)
     atoll_buf_puts(&text, to);
     atoll_buf_puts(&text, at + strlen(from));
     const int rc = parse(text.data, &bad, &err);
-    if (rc != ATOLL_EINPUT || strstr(err.text, expect) == NULL || strstr(err.text, ".yaml:") == NULL) {
+    if (rc != ATOLL_EINPUT || strstr(err.text, expect) == NULL ||
+        strstr(err.text, ".yaml:") == NULL) {
         fail_msg("\"%s\" gave %s: %s", to, atoll_code_name(rc), err.text);
     }
     atoll_buf_finish(&text);
@@ -131,10 +133,12 @@ static void use_chooses_clock_and_runner(void **state)
     (void)state;
     struct atoll_board *b = open_board("asus_crl_g18u");
     assert_true(atoll_board_clock_hz(b, NULL) == 5e8);
-    assert_true(atoll_board_clock_hz(b, &(struct atoll_use){.clock = ATOLL_CLOCK_STANDARD}) == 2.5e8);
+    assert_true(atoll_board_clock_hz(b, &(struct atoll_use){.clock = ATOLL_CLOCK_STANDARD}) ==
+                2.5e8);
     assert_ptr_equal(atoll_board_drive(b, NULL, ATOLL_DRIVE_CALLED), &b->drive[0][0]);
-    assert_ptr_equal(atoll_board_drive(b, &(struct atoll_use){.runner = ATOLL_RUNNER_C}, ATOLL_DRIVE_THREADED),
-                     &b->drive[1][1]);
+    assert_ptr_equal(
+        atoll_board_drive(b, &(struct atoll_use){.runner = ATOLL_RUNNER_C}, ATOLL_DRIVE_THREADED),
+        &b->drive[1][1]);
     atoll_board_close(&b);
 }
 

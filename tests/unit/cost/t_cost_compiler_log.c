@@ -23,14 +23,23 @@ static void the_log_has_the_compilers_lines_in_its_order(void **state)
     char *text = atoll_cost_compiler_log(c, p, 2, "dir/net.tflite", true);
     assert_non_null(text);
     static const char *const lines[] = {
-        "Edge TPU Compiler version 16.0.384591198", "Input model: net_segment_0_of_2.tflite", "Input size: ",
-        "Output model: net_segment_0_of_2_edgetpu.tflite", "Output size: ",
+        "Edge TPU Compiler version 16.0.384591198",
+        "Input model: net_segment_0_of_2.tflite",
+        "Input size: ",
+        "Output model: net_segment_0_of_2_edgetpu.tflite",
+        "Output size: ",
         "On-chip memory used for caching model parameters: 4.50KiB\n",
         "On-chip memory remaining for caching model parameters: 7.74MiB\n",
         "Off-chip memory used for streaming uncached model parameters: 0.00B\n",
-        "Number of Edge TPU subgraphs: 1\n", "Total number of operations: 1\n",
-        "Operation log: net_segment_0_of_2_edgetpu.log\n", "Operator ", "FULLY_CONNECTED", "Mapped to Edge TPU",
-        "Input model: net_segment_1_of_2.tflite", "Total number of operations: 2\n", "Unmapped",
+        "Number of Edge TPU subgraphs: 1\n",
+        "Total number of operations: 1\n",
+        "Operation log: net_segment_0_of_2_edgetpu.log\n",
+        "Operator ",
+        "FULLY_CONNECTED",
+        "Mapped to Edge TPU",
+        "Input model: net_segment_1_of_2.tflite",
+        "Total number of operations: 2\n",
+        "Unmapped",
         "Operation not supported"};
     const char *at = text;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -35,8 +35,8 @@ static bool occurs(const char *file, const char *word)
     const size_t n = strlen(word);
     for (size_t i = 0; i + n < map.size && !found; i++) {
         const unsigned char after = map.data[i + n];
-        found = memcmp(map.data + i, word, n) == 0 && after != '_' && !(after >= 'A' && after <= 'Z') &&
-                !(after >= '0' && after <= '9');
+        found = memcmp(map.data + i, word, n) == 0 && after != '_' &&
+                !(after >= 'A' && after <= 'Z') && !(after >= '0' && after <= '9');
     }
     atoll_map_close(&map);
     return found;
@@ -45,8 +45,8 @@ static bool occurs(const char *file, const char *word)
 static void every_constant_is_used_by_a_law(void **state)
 {
     (void)state;
-    static const char *const files[] = {"budget.c", "cost_shape.c", "cost_stage.c", "cycles.c", "memory.c",
-                                        "packing.c", "stage_time.c"};
+    static const char *const files[] = {"budget.c", "cost_shape.c", "cost_stage.c", "cycles.c",
+                                        "memory.c", "packing.c",    "stage_time.c"};
     static const char *const ids[] = {
 #define ID(id, n, v, u, un, src, d) "ATOLL__K_" #id,
         ATOLL__CONSTANTS(ID)

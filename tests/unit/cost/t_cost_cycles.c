@@ -36,7 +36,8 @@ static void small_maps_spread_channels_over_tiles(void **state)
     const int32_t in = net_input(&n, 1, 1, 64);
     const int32_t y = net_conv(&n, in, 1, 1, 1024, false);
     struct atoll_model *m = net_end(&n, in, &y, 1);
-    const struct atoll__cycles c = cycles_of(m, 0); /* 16 tiles of 64 outputs: one step of 16 cycles */
+    const struct atoll__cycles c =
+        cycles_of(m, 0); /* 16 tiles of 64 outputs: one step of 16 cycles */
     test_close(c.cycles, 16 * atoll__constants_default.v[ATOLL__K_CONV_FACTOR], 1e-9);
     atoll_model_close(&m);
 }
@@ -52,7 +53,8 @@ static void padding_and_reshaping_are_free(void **state)
     assert_int_equal(cycles_of(m, 0).kind, ATOLL_BOUND_FREE);
     assert_true(cycles_of(m, 0).cycles == 0.0);
     const struct atoll__cycles c = cycles_of(m, 1); /* 10 x 10 map: 3 x 3 pixels a tile */
-    test_close(c.cycles, 3.0 * 9 * 16 * atoll__constants_default.v[ATOLL__K_DEPTHWISE_FACTOR], 1e-9);
+    test_close(c.cycles, 3.0 * 9 * 16 * atoll__constants_default.v[ATOLL__K_DEPTHWISE_FACTOR],
+               1e-9);
     atoll_model_close(&m);
 }
 

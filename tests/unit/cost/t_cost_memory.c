@@ -62,7 +62,8 @@ static void a_skip_lives_until_its_last_reader(void **state)
     const int32_t b = net_conv(&n, a, 3, 1, 16, false);
     const int32_t y = net_add(&n, net_conv(&n, b, 3, 1, 16, false), a);
     struct atoll_model *m = net_end(&n, in, &y, 1);
-    struct atoll_program p = program_of(m); /* a and b with a halo of one pixel, the third map bare */
+    struct atoll_program p =
+        program_of(m); /* a and b with a halo of one pixel, the third map bare */
     assert_int_equal(p.narrow_bytes_per_tile, (6 * 6 + 6 * 6 + 4 * 4) * 16);
     atoll_program_finish(&p);
     atoll_model_close(&m);

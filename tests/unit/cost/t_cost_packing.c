@@ -14,7 +14,8 @@ static uint64_t packed(struct atoll_model *m, uint32_t op, enum atoll_compiler c
     return bytes;
 }
 
-static uint64_t conv_bytes(int32_t cin, int32_t kernel, int32_t cout, bool zero, enum atoll_compiler compiler)
+static uint64_t conv_bytes(int32_t cin, int32_t kernel, int32_t cout, bool zero,
+                           enum atoll_compiler compiler)
 {
     struct net n;
     net_begin(&n);
@@ -29,11 +30,12 @@ static uint64_t conv_bytes(int32_t cin, int32_t kernel, int32_t cout, bool zero,
 static void convolution_groups_of_each_compiler(void **state)
 {
     (void)state;
-    assert_int_equal(conv_bytes(3, 3, 3, false, ATOLL_COMPILER_2019), 192);     /* 4 * (36 + 12) */
-    assert_int_equal(conv_bytes(3, 3, 20, false, ATOLL_COMPILER_2019), 1536);   /* 32 * 48 */
-    assert_int_equal(conv_bytes(3, 3, 65, false, ATOLL_COMPILER_2019), 6144);   /* 128 * 48 */
-    assert_int_equal(conv_bytes(3, 3, 20, false, ATOLL_COMPILER_V16), 3072);    /* 64 * 48 */
-    assert_int_equal(conv_bytes(3, 3, 64, true, ATOLL_COMPILER_V16), 2816);     /* first layer of the sweep: 44 B per output */
+    assert_int_equal(conv_bytes(3, 3, 3, false, ATOLL_COMPILER_2019), 192);   /* 4 * (36 + 12) */
+    assert_int_equal(conv_bytes(3, 3, 20, false, ATOLL_COMPILER_2019), 1536); /* 32 * 48 */
+    assert_int_equal(conv_bytes(3, 3, 65, false, ATOLL_COMPILER_2019), 6144); /* 128 * 48 */
+    assert_int_equal(conv_bytes(3, 3, 20, false, ATOLL_COMPILER_V16), 3072);  /* 64 * 48 */
+    assert_int_equal(conv_bytes(3, 3, 64, true, ATOLL_COMPILER_V16),
+                     2816); /* first layer of the sweep: 44 B per output */
     assert_int_equal(conv_bytes(5, 1, 64, false, ATOLL_COMPILER_V16), 64 * 20); /* cin 5 -> 8 */
 }
 

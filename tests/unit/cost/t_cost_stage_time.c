@@ -16,7 +16,8 @@ static void the_latency_is_the_sum_of_its_parts(void **state)
     uint32_t *ops = all_ops(m);
     assert_int_equal(atoll_cost_open(m, ATOLL_COMPILER_V16, &c, &err), 0);
     assert_int_equal(atoll_cost_stage(c, b, NULL, ops, m->n_ops, &s, &err), 0);
-    test_close(s.latency_us, s.call_us + s.input_us + s.compute_us + s.stream_us + s.output_us + s.cpu_us, 1e-6);
+    test_close(s.latency_us,
+               s.call_us + s.input_us + s.compute_us + s.stream_us + s.output_us + s.cpu_us, 1e-6);
     assert_true(s.off_chip_bytes > 0);
     assert_true(s.latency_u95_us > 0 && s.active_mj > 0 && s.active_u95_mj > 0);
     assert_true(s.load_us > 0);
