@@ -58,6 +58,8 @@ struct atoll_drive_cost {
     struct atoll_quantity call_us;           ///< fixed, per stage and inference
     struct atoll_quantity input_us_per_mib;  ///< host to device: inputs and instructions
     struct atoll_quantity output_us_per_mib; ///< device to host, channels padded to 4
+    struct atoll_quantity
+        output_us_per_kpx;           ///< 1000 output pixels: the host copies them one by one
     struct atoll_quantity serial_us; ///< part of call_us during which all stages of the host
                                      ///< exclude each other (one lock)
     struct atoll_quantity
@@ -180,8 +182,9 @@ struct atoll_program {
     bool strips; ///< activations exceed narrow memory: the compiler cuts the image
     uint64_t input_bytes, output_bytes; ///< on the wire, padded as the device lays tensors out
                                         ///< (input pad8, output channels pad4)
-    uint64_t instruction_bytes;         ///< sent at every inference
-    uint32_t n_inputs, n_outputs;       ///< boundary tensors
+    uint64_t output_px;           ///< rows * columns of all outputs: the host lays them out anew
+    uint64_t instruction_bytes;   ///< sent at every inference
+    uint32_t n_inputs, n_outputs; ///< boundary tensors
     enum atoll_family family;
     uint32_t n_tpu_ops;  ///< operators on the Edge TPU
     uint32_t cpu_ops;    ///< operators left on the CPU
@@ -213,6 +216,7 @@ ATOLL_API int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops
 struct atoll_stage_cost {
     uint64_t stored_bytes, on_chip_bytes, off_chip_bytes, narrow_bytes_per_tile;
     uint64_t input_bytes, output_bytes, instruction_bytes;
+    uint64_t output_px;
     uint64_t macs;
     double compute_us; ///< sum over layers of compute
     double stream_us;  ///< exposed streaming: sum of max(compute, stream) - compute_us

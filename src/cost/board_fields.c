@@ -38,6 +38,7 @@ static const struct atoll__board_field drive_fields[] = {
     D(call_us, "us", 0, 1e7),
     D(input_us_per_mib, "us/MiB", 0, 1e7),
     D(output_us_per_mib, "us/MiB", 0, 1e7),
+    D(output_us_per_kpx, "us/kpx", 0, 1e6),
     D(serial_us, "us", 0, 1e7),
     D(copy_us, "us", 0, 1e7),
     D(copy_interval_us, "us", 0, 1e7),

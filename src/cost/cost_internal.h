@@ -107,7 +107,7 @@ uint64_t atoll__cost_instructions(const struct atoll__constants *k, uint32_t n_t
 
 /** Sums of a segment, from which both paths make the figures of a stage. */
 struct atoll__sums {
-    uint64_t stored, on, off, narrow, in, out, instr, macs;
+    uint64_t stored, on, off, narrow, in, out, out_px, instr, macs;
     double compute_us[2]; ///< sum of compute, by enum atoll_drive
     double exposed_us[2]; ///< sum of max(compute, stream) - compute
     double cpu_us;
@@ -141,7 +141,7 @@ struct atoll__cost_op {
     bool mapped, dense, is_add, is_concat, is_conv, alias;
 };
 struct atoll__cost_tensor {
-    uint64_t wire_in, wire_out, buffer_bytes, bytes;
+    uint64_t wire_in, wire_out, buffer_bytes, bytes, px;
     uint64_t image_px;
     int32_t producer; ///< operator, -1 none
     uint32_t root;    ///< tensor whose buffer it shares

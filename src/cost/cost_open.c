@@ -50,6 +50,7 @@ static void fill_tensors(struct atoll_cost *c)
         x->wire_out = atoll__cost_wire_out_bytes(c->k, t);
         x->buffer_bytes = atoll__cost_buffer_bytes(c->k, m, i);
         x->bytes = t->bytes;
+        x->px = atoll__cost_hwc(t).h * atoll__cost_hwc(t).w;
         x->image_px = t->producer < 0 ? atoll__cost_image_px(t) : 0;
     }
     for (uint32_t i = 0; i < m->n_outputs; i++) {

@@ -90,6 +90,7 @@ static void boundary_out(struct pass *p, const struct atoll__cost_op *o)
             leaves = !inside(p, (int32_t)t->consumers[j]);
         }
         p->sums.out += leaves ? x->wire_out : 0;
+        p->sums.out_px += leaves ? x->px : 0;
         if (x->bytes > p->mix.largest_tensor_bytes) {
             p->mix.largest_tensor_bytes = x->bytes;
         }

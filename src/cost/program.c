@@ -137,6 +137,7 @@ static void boundary(struct plain *s)
         }
         if (made_inside && read_outside) {
             s->p->output_bytes += atoll__cost_wire_out_bytes(k, t);
+            s->p->output_px += atoll__cost_hwc(t).h * atoll__cost_hwc(t).w;
             s->p->n_outputs++;
         }
         if (!made_inside) {

@@ -2,7 +2,7 @@
 /*
  * From the sums of a segment to time and energy on a board:
  *   latency = call + in * (input + instructions) + sum over layers of max(compute, k * streamed)
- *             + out * output + operators left on the host
+ *             + out * output + px * output pixels + operators left on the host
  * with the constants of the drive in use. Time in microseconds, power in milliwatts.
  */
 #include "cost_internal.h"
@@ -71,12 +71,14 @@ static struct driven drive(const struct atoll__sums *s, const struct atoll_drive
     const double in_mib = (double)(s->in + s->instr) / ATOLL__MIB;
     const double out_mib = (double)s->out / ATOLL__MIB;
     const double u_in = d->input_us_per_mib.u95 * in_mib;
-    const double u_out = d->output_us_per_mib.u95 * out_mib;
-    return (struct driven){.call_us = d->call_us.value,
-                           .input_us = d->input_us_per_mib.value * in_mib,
-                           .output_us = d->output_us_per_mib.value * out_mib,
-                           .u95_us =
-                               sqrt(d->call_us.u95 * d->call_us.u95 + u_in * u_in + u_out * u_out)};
+    const double out_kpx = (double)s->out_px / 1e3;
+    const double u_out =
+        hypot(d->output_us_per_mib.u95 * out_mib, d->output_us_per_kpx.u95 * out_kpx);
+    return (struct driven){
+        .call_us = d->call_us.value,
+        .input_us = d->input_us_per_mib.value * in_mib,
+        .output_us = d->output_us_per_mib.value * out_mib + d->output_us_per_kpx.value * out_kpx,
+        .u95_us = sqrt(d->call_us.u95 * d->call_us.u95 + u_in * u_in + u_out * u_out)};
 }
 
 static double hypot3(double a, double b, double c)
@@ -123,6 +125,7 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
         .narrow_bytes_per_tile = s->narrow,
         .input_bytes = s->in,
         .output_bytes = s->out,
+        .output_px = s->out_px,
         .instruction_bytes = s->instr,
         .macs = s->macs,
         .compute_us = s->compute_us[ATOLL_DRIVE_CALLED],
@@ -159,6 +162,7 @@ void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board
                             .narrow = p->narrow_bytes_per_tile,
                             .in = p->input_bytes,
                             .out = p->output_bytes,
+                            .out_px = p->output_px,
                             .instr = p->instruction_bytes,
                             .cpu_us = p->cpu_us,
                             .n_tpu_ops = p->n_tpu_ops,

@@ -14,6 +14,7 @@ struct source {
     bool headless;     ///< the file ends before the last layer with weights
     const char *why;   ///< why not, or what is known of the row
 };
+#define POSENET "shared:test_data/posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite"
 static const struct source sources[] = {
     {"mobilenet_v2_w_fc", "mobilenet_v2?classes=1000", true, false, NULL},
     {"mobilenet_v2_wo_fc", "mobilenet_v2?classes=1000", true, true, NULL},
@@ -25,11 +26,8 @@ static const struct source sources[] = {
     {"dense_1024", "shared:LibrEdgeTPU/dense_1024.tflite", false, false, NULL},
     {"dense_256", "shared:LibrEdgeTPU/dense_256.tflite", false, false, NULL},
     {"dense_512", "shared:LibrEdgeTPU/dense_512.tflite", false, false, NULL},
-    {"_16_quant",
-     "shared:test_data/posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite", false,
-     false, NULL},
-    {"posenet_mobilenet_v1_075", NULL, false, false,
-     "an older PoseNet head; its source model is not among the shared files"},
+    {"_16_quant", POSENET, false, false, NULL},
+    {"posenet_mobilenet_v1_075", POSENET, true, false, NULL},
     {"classifier_edgetpu", NULL, false, false, "a user's model; its source is not published"},
     {"mobilenet_edgetpu_0.75",
      "shared:edgetpu_2020/mobilenet_edgetpu_0.75_224_post_training_quant.tflite", false, false,

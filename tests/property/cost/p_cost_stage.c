@@ -39,6 +39,7 @@ static void same_figures(const struct atoll_stage_cost *a, const struct atoll_st
     assert_int_equal(a->narrow_bytes_per_tile, b->narrow_bytes_per_tile);
     assert_int_equal(a->input_bytes, b->input_bytes);
     assert_int_equal(a->output_bytes, b->output_bytes);
+    assert_int_equal(a->output_px, b->output_px);
     assert_int_equal(a->instruction_bytes, b->instruction_bytes);
     assert_int_equal(a->macs, b->macs);
     assert_int_equal(a->family, b->family);
