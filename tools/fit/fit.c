@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ./run fit --from DATA: fits, cross-validates, reports, and writes the constants back. */
+#include "fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage_text[] =
+    "usage: fit --from DATA [--share DIR] [--source DIR] [--write] [--no-cross]\n"
+    "  --from DATA   directory of the tables (networks_latency.tsv, board_8tpu.tsv, ...)\n"
+    "  --share DIR   directory of the board profiles that the fit starts from\n"
+    "  --source DIR  source tree into which --write puts the table, the profiles and the plots\n"
+    "  --write       rewrite src/cost/constants_table.h, share/boards and docs/img\n"
+    "  --no-cross    only the fit, no cross-validation\n";
+
+struct options {
+    const char *from, *share, *source;
+    bool write, no_cross;
+};
+
+static bool parse(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--from") == 0 && more) {
+            o->from = argv[++i];
+        } else if (strcmp(argv[i], "--share") == 0 && more) {
+            o->share = argv[++i];
+        } else if (strcmp(argv[i], "--source") == 0 && more) {
+            o->source = argv[++i];
+        } else if (strcmp(argv[i], "--write") == 0) {
+            o->write = true;
+        } else if (strcmp(argv[i], "--no-cross") == 0) {
+            o->no_cross = true;
+        } else {
+            return false;
+        }
+    }
+    return o->from != NULL;
+}
+
+static int load(struct fit *f, const struct options *o, struct atoll_err *err)
+{
+    int rc = fit_open_hosts(f, o->share, err);
+    rc = rc == 0 ? fit_load_networks(f, err) : rc;
+    rc = rc == 0 ? fit_load_sweeps(f, err) : rc;
+    rc = rc == 0 ? fit_load_card(f, err) : rc;
+    return rc == 0 ? fit_load_others(f, err) : rc;
+}
+
+static int run(struct fit *f, const struct options *o, struct atoll_err *err)
+{
+    int rc = load(f, o, err);
+    bool *use = rc == 0 ? atoll_calloc(f->n_rows, sizeof *use) : NULL;
+    if (rc != 0 || use == NULL) {
+        return rc != 0 ? rc : atoll_fail_nomem(err, "rows", f->n_rows);
+    }
+    for (size_t i = 0; i < f->n_rows; i++) {
+        use[i] = true;
+    }
+    rc = fit_solve(f, use, 40, true, err);
+    atoll_free(use);
+    for (size_t i = 0; i < f->n_rows && rc == 0; i++) {
+        f->rows[i].predicted_ms = fit_predict(f, &f->rows[i]);
+    }
+    rc = rc == 0 && !o->no_cross ? fit_cross_validate(f, err) : rc;
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.source = "."};
+    static struct fit f;
+    struct atoll_err err = {0};
+    if (!parse(argc, argv, &o)) {
+        (void)fputs(usage_text, stderr);
+        return 2;
+    }
+    f.data = o.from;
+    int rc = run(&f, &o, &err);
+    if (rc == 0) {
+        fit_report(&f);
+    }
+    fit_close(&f);
+    if (rc != 0) {
+        (void)fprintf(stderr, "fit: %s\n", err.text);
+        return atoll_code_exit(rc);
+    }
+    return 0;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Networks of the tables that the zoo has not: PoseNet and BodyPix heads on MobileNet v1 0.75, and the
+ * one-operator models of the input and output sweeps. Only shapes matter here. */
+#include "fit.h"
+
+#include <atoll/zoo.h>
+
+#include <stdio.h>
+#include <string.h>
+
+struct builder {
+    struct atoll_builder *b;
+    struct atoll_err *err;
+    bool failed;
+};
+
+static int32_t tensor(struct builder *s, enum atoll_type type, int32_t rank, const int32_t *shape,
+                      bool constant)
+{
+    static const float scale = 0.05F;
+    static const int64_t zero = 0;
+    struct atoll_tensor t = {.name = "t",
+                             .type = type,
+                             .rank = rank,
+                             .quant = {.scale = &scale, .zero_point = &zero, .n = 1},
+                             .producer = -1,
+                             .is_constant = constant};
+    if (constant) {
+        t.fill.kind = type == ATOLL_TYPE_INT32 ? ATOLL_FILL_BIAS32 : ATOLL_FILL_INT8;
+    }
+    memcpy(t.shape, shape, (size_t)rank * sizeof *shape);
+    const int32_t i = s->failed ? -1 : atoll_builder_tensor(s->b, &t, false, s->err);
+    s->failed |= i < 0;
+    return i;
+}
+
+static void op(struct builder *s, int32_t code, const struct atoll_op_attr *attr, const int32_t *in,
+               uint32_t n, int32_t out)
+{
+    const struct atoll_op o = {
+        .code = code, .inputs = in, .n_inputs = n, .outputs = &out, .n_outputs = 1, .attr = *attr};
+    s->failed = s->failed || atoll_builder_op(s->b, &o, s->err) < 0;
+}
+
+/** A convolution, SAME; cout 0: depthwise. */
+static int32_t conv(struct builder *s, int32_t x, int32_t kernel, int32_t stride, int32_t cout)
+{
+    if (s->failed) {
+        return -1;
+    }
+    const struct atoll_tensor in = *atoll_builder_get(s->b, x);
+    const int32_t c = cout > 0 ? cout : in.shape[3];
+    const int32_t w_shape[] = {cout > 0 ? cout : 1, kernel, kernel, in.shape[3]};
+    struct atoll_op_attr a = atoll_op_attr_default();
+    a.stride_h = a.stride_w = stride;
+    a.padding = ATOLL_PADDING_SAME;
+    a.depth_multiplier = 1;
+    const int32_t ins[] = {x, tensor(s, ATOLL_TYPE_INT8, 4, w_shape, true),
+                           tensor(s, ATOLL_TYPE_INT32, 1, &c, true)};
+    const int32_t shape[] = {1,
+                             atoll_window_out(in.shape[1], kernel, stride, 1, ATOLL_PADDING_SAME),
+                             atoll_window_out(in.shape[2], kernel, stride, 1, ATOLL_PADDING_SAME),
+                             c};
+    const int32_t y = tensor(s, ATOLL_TYPE_INT8, 4, shape, false);
+    op(s, cout > 0 ? ATOLL_OP_CONV_2D : ATOLL_OP_DEPTHWISE_CONV_2D, &a, ins, 3, y);
+    return y;
+}
+
+static struct atoll_model *finish(struct builder *s, int32_t in, const int32_t *out, uint32_t n)
+{
+    struct atoll_model *m = NULL;
+    if (s->failed) {
+        atoll_builder_destroy(&s->b);
+        return NULL;
+    }
+    return atoll_builder_finish(&s->b, &in, 1, out, n, &m, s->err) == 0 ? m : NULL;
+}
+
+/** MobileNet v1 0.75 up to its 12th block at stride 16, then one 1x1 convolution per output. */
+static struct atoll_model *pose(int32_t h, int32_t w, const int32_t *heads, uint32_t n_heads,
+                                struct atoll_err *err)
+{
+    static const int32_t channels[] = {48, 96, 96, 192, 192, 384, 384, 384, 384, 384, 384};
+    static const int32_t strides[] = {1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1};
+    struct builder s = {.err = err};
+    int32_t outs[8];
+    if (n_heads > 8 || atoll_builder_create("pose", "", &s.b, err) != 0) {
+        return NULL;
+    }
+    const int32_t in = tensor(&s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, h, w, 3}, false);
+    int32_t x = conv(&s, in, 3, 2, 24);
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+        x = conv(&s, conv(&s, x, 3, strides[i], 0), 1, 1, channels[i]);
+    }
+    for (uint32_t i = 0; i < n_heads; i++) {
+        outs[i] = conv(&s, x, 1, 1, heads[i]);
+    }
+    return finish(&s, in, outs, n_heads);
+}
+
+/** stride: the image shrinks to one pixel by one 1x1 convolution; padding: 2x2 grows by a pad;
+ *  both: 2x2 -> pad -> stride -> one pixel. */
+static struct atoll_model *io(const char *sweep, int32_t h, int32_t w, struct atoll_err *err)
+{
+    struct builder s = {.err = err};
+    const bool pads = strncmp(sweep, "padding", 7) == 0;
+    const bool strides = strcmp(sweep, "padding") != 0;
+    if (atoll_builder_create("io", "", &s.b, err) != 0) {
+        return NULL;
+    }
+    const int32_t in_shape[] = {1, pads ? 2 : h, pads ? 2 : w, 3};
+    const int32_t in = tensor(&s, ATOLL_TYPE_INT8, 4, in_shape, false);
+    int32_t x = in;
+    if (pads) {
+        const int32_t by_shape[] = {4, 2};
+        const int32_t ins[] = {x, tensor(&s, ATOLL_TYPE_INT32, 2, by_shape, true)};
+        const struct atoll_op_attr a = atoll_op_attr_default();
+        x = tensor(&s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, h, w, 3}, false);
+        op(&s, ATOLL_OP_PAD, &a, ins, 2, x);
+    }
+    x = conv(&s, x, 1, strides ? (h > w ? h : w) : 1, 3);
+    return finish(&s, in, &x, 1);
+}
+
+struct atoll_model *fit_model(const char *spec, struct atoll_err *err)
+{
+    static const int32_t pose_heads[] = {17, 34, 64};
+    static const int32_t body_heads[] = {17, 34, 64, 1, 24, 48};
+    char sweep[32];
+    int h = 0;
+    int w = 0;
+    if (sscanf(spec, "posenet:%dx%d", &h, &w) == 2) {
+        return pose(h, w, pose_heads, 3, err);
+    }
+    if (sscanf(spec, "bodypix:%dx%d", &h, &w) == 2) {
+        return pose(h, w, body_heads, 6, err);
+    }
+    if (sscanf(spec, "io:%31[a-z_]:%dx%d", sweep, &h, &w) == 3) {
+        return io(sweep, h, w, err);
+    }
+    struct atoll_model *m = NULL;
+    return atoll_zoo_build(spec, &m, err) == 0 ? m : NULL;
+}
