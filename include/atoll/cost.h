@@ -199,6 +199,11 @@ ATOLL_API void atoll_program_finish(struct atoll_program *p);
 struct atoll_cost;
 ATOLL_API int atoll_cost_open(const struct atoll_model *m, enum atoll_compiler compiler,
                               struct atoll_cost **c, struct atoll_err *err);
+/** The same with constants of one's own: `values` in the order of atoll_constants (copied). For the
+ * fit, and for what-if questions; everything else uses the table. */
+ATOLL_API int atoll_cost_open_with(const struct atoll_model *m, enum atoll_compiler compiler,
+                                   const double *values, struct atoll_cost **c,
+                                   struct atoll_err *err);
 ATOLL_API void atoll_cost_close(struct atoll_cost **c);
 ATOLL_API const struct atoll_model *atoll_cost_model(const struct atoll_cost *c);
 /** Packed bytes of one operator's parameters under this compiler (0: none, or left on the CPU). */

@@ -64,7 +64,7 @@ struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
         return (struct atoll__budget){on_curve(k, plain, sizeof plain / sizeof plain[0], px),
                                       "image input, one synthetic network at four sizes"};
     }
-    if (!s->has_add && !s->has_concat && s->image_px > 0 && s->image_px * 2u > residual[0].px) {
+    if (!s->has_add && !s->has_concat && s->image_px > 0 && 2.0 * px > residual[0].px) {
         return (struct atoll__budget){k->v[ATOLL__K_BUDGET_CHAIN],
                                       "convolution chain on a 64 pixel image"};
     }

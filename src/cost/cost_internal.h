@@ -13,7 +13,7 @@ enum atoll__k {
 #undef ATOLL__ID
         ATOLL__K_COUNT
 };
-/** A vector of the constants; the fit program opens models with its own. */
+/** A vector of the constants, as the laws read it. */
 struct atoll__constants {
     double v[ATOLL__K_COUNT];
 };
@@ -151,7 +151,8 @@ struct atoll__cost_tensor {
 };
 struct atoll_cost {
     const struct atoll_model *model;
-    const struct atoll__constants *k;
+    const struct atoll__constants *k; ///< the table's, or own
+    struct atoll__constants own;
     enum atoll_compiler compiler;
     struct atoll__cost_op *ops;         ///< model->n_ops
     struct atoll__cost_tensor *tensors; ///< model->n_tensors
@@ -160,9 +161,4 @@ struct atoll_cost {
     uint32_t n_ranked;
     struct atoll_arena arena;
 };
-/** atoll_cost_open with constants of one's own (borrowed while open). */
-int atoll__cost_open_with(const struct atoll_model *m, enum atoll_compiler compiler,
-                          const struct atoll__constants *k, struct atoll_cost **c,
-                          struct atoll_err *err);
-
 #endif

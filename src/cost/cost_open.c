@@ -6,6 +6,7 @@
 #include "cost_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /** Growing list of tensor and operator indices. */
 struct refs {
@@ -230,17 +231,21 @@ done:
     return rc;
 }
 
-int atoll__cost_open_with(const struct atoll_model *m, enum atoll_compiler compiler,
-                          const struct atoll__constants *k, struct atoll_cost **c,
-                          struct atoll_err *err)
+/** values NULL: the table's. */
+static int open_cost(const struct atoll_model *m, enum atoll_compiler compiler,
+                     const double *values, struct atoll_cost **c, struct atoll_err *err)
 {
     struct atoll_cost *n = atoll_calloc(1, sizeof *n);
     if (n == NULL) {
         return atoll_fail_nomem(err, "costed model", sizeof *n);
     }
     n->model = m;
-    n->k = k;
+    n->k = &atoll__constants_default;
     n->compiler = compiler;
+    if (values != NULL) {
+        memcpy(n->own.v, values, sizeof n->own.v);
+        n->k = &n->own;
+    }
     const int rc = fill(n, err);
     if (rc != 0) {
         atoll_cost_close(&n);
@@ -253,7 +258,13 @@ int atoll__cost_open_with(const struct atoll_model *m, enum atoll_compiler compi
 int atoll_cost_open(const struct atoll_model *m, enum atoll_compiler compiler,
                     struct atoll_cost **c, struct atoll_err *err)
 {
-    return atoll__cost_open_with(m, compiler, &atoll__constants_default, c, err);
+    return open_cost(m, compiler, NULL, c, err);
+}
+
+int atoll_cost_open_with(const struct atoll_model *m, enum atoll_compiler compiler,
+                         const double *values, struct atoll_cost **c, struct atoll_err *err)
+{
+    return open_cost(m, compiler, values, c, err);
 }
 
 void atoll_cost_close(struct atoll_cost **c)

@@ -12,12 +12,14 @@
 #ifndef ATOLL_FIT_H
 #define ATOLL_FIT_H
 
-#include "cost_internal.h"
+#include <atoll/cost.h>
+
 #include "tsv.h"
 
 /* Classes of operators whose cycles are one fitted factor times a count. */
 enum fit_class { FIT_CONV, FIT_DEPTHWISE, FIT_POOL, FIT_ELEMENT, FIT_CONCAT, FIT_CLASSES };
-extern const enum atoll__k fit_class_constant[FIT_CLASSES];
+extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the table of constants
+#define FIT_MIB 1048576.0
 
 enum { FIT_HOSTS_MAX = 24, FIT_PARAMS_MAX = 160, FIT_STAGES_MAX = 8 };
 
@@ -64,8 +66,8 @@ struct fit_param {
     enum fit_place place;
     int host; ///< -1 for the chip
     enum fit_class chip;
-    size_t offset;      ///< of the quantity in struct atoll_board or atoll_drive_cost
-    int drive;          ///< of FIT_DRIVE: 0 called, 1 threaded, 2 both
+    size_t offset;       ///< of the quantity in struct atoll_board or atoll_drive_cost
+    int drive;           ///< of FIT_DRIVE: 0 called, 1 threaded, 2 both
     double prior, sigma; ///< median and relative spread of what is known beforehand
     double log_value;
     double rel_u95; ///< after the fit

@@ -10,15 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
-const enum atoll__k fit_class_constant[FIT_CLASSES] = {
-    ATOLL__K_CONV_FACTOR, ATOLL__K_DEPTHWISE_FACTOR, ATOLL__K_POOL_FACTOR, ATOLL__K_ELEMENT_FACTOR,
-    ATOLL__K_CONCAT_FACTOR};
+const char *const fit_class_constant[FIT_CLASSES] = {
+    "conv_cycle_factor", "depthwise_cycle_factor", "pool_cycle_factor", "elementwise_cycle_factor",
+    "concatenation_cycle_factor"};
 
 /** Median and relative spread (of the logarithm). */
 struct known {
     double median, spread;
 };
-/** Constants of a link class: call us, input us/MiB, output us/MiB, output us/kpx, stream us/MiB. */
+/** Constants of a link class: call us, input us/MiB, output us/MiB, output us/kpx, stream us/MiB.
+ */
 struct link_class {
     struct known call, input, output, px, stream;
 };
@@ -65,8 +66,8 @@ static const struct host_known known_hosts[] = {
     {"8-TPU card", "asus_crl_g18u", true, 0, ATOLL_CLOCK_MAX, &card, true},
 };
 
-static void add_param(struct fit *f, const char *what, int host, enum fit_place place, size_t offset,
-                      int drive, struct known k)
+static void add_param(struct fit *f, const char *what, int host, enum fit_place place,
+                      size_t offset, int drive, struct known k)
 {
     struct fit_param *p = &f->params[f->n_params++];
     *p = (struct fit_param){.place = place,
@@ -81,7 +82,8 @@ static void add_param(struct fit *f, const char *what, int host, enum fit_place 
 
 static void drive_params(struct fit *f, int host, const struct link_class *l, int drive)
 {
-    add_param(f, "call_us", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, call_us), drive, l->call);
+    add_param(f, "call_us", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, call_us), drive,
+              l->call);
     add_param(f, "input_us_per_mib", host, FIT_DRIVE,
               offsetof(struct atoll_drive_cost, input_us_per_mib), drive, l->input);
     add_param(f, "output_us_per_mib", host, FIT_DRIVE,
@@ -100,8 +102,8 @@ static void host_params(struct fit *f, int host, const struct host_known *k)
     }
     drive_params(f, host, k->link, 0);
     drive_params(f, host, k->link, 1);
-    add_param(f, "compute_scale", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, compute_scale), 1,
-              (struct known){0.95, 0.1});
+    add_param(f, "compute_scale", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, compute_scale),
+              1, (struct known){0.95, 0.1});
     add_param(f, "copy_us", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, copy_us), 2,
               (struct known){40, 0.5});
 }
@@ -118,8 +120,7 @@ static void chip_params(struct fit *f)
                                 .prior = known[c].median,
                                 .sigma = known[c].spread,
                                 .log_value = log(known[c].median)};
-        size_t n;
-        (void)snprintf(p->name, sizeof p->name, "%s", atoll_constants(&n)[fit_class_constant[c]].name);
+        (void)snprintf(p->name, sizeof p->name, "%s", fit_class_constant[c]);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Networks of the tables that the zoo has not: PoseNet and BodyPix heads on MobileNet v1 0.75, and the
- * one-operator models of the input and output sweeps. Only shapes matter here. */
+/* Networks of the tables that the zoo has not: PoseNet and BodyPix heads on MobileNet v1 0.75, and
+ * the one-operator models of the input and output sweeps. Only shapes matter here. */
 #include "fit.h"
 
 #include <atoll/zoo.h>
@@ -57,10 +57,9 @@ static int32_t conv(struct builder *s, int32_t x, int32_t kernel, int32_t stride
     a.depth_multiplier = 1;
     const int32_t ins[] = {x, tensor(s, ATOLL_TYPE_INT8, 4, w_shape, true),
                            tensor(s, ATOLL_TYPE_INT32, 1, &c, true)};
-    const int32_t shape[] = {1,
-                             atoll_window_out(in.shape[1], kernel, stride, 1, ATOLL_PADDING_SAME),
-                             atoll_window_out(in.shape[2], kernel, stride, 1, ATOLL_PADDING_SAME),
-                             c};
+    const int32_t shape[] = {
+        1, atoll_window_out(in.shape[1], kernel, stride, 1, ATOLL_PADDING_SAME),
+        atoll_window_out(in.shape[2], kernel, stride, 1, ATOLL_PADDING_SAME), c};
     const int32_t y = tensor(s, ATOLL_TYPE_INT8, 4, shape, false);
     op(s, cout > 0 ? ATOLL_OP_CONV_2D : ATOLL_OP_DEPTHWISE_CONV_2D, &a, ins, 3, y);
     return y;
@@ -126,17 +125,21 @@ struct atoll_model *fit_model(const char *spec, struct atoll_err *err)
 {
     static const int32_t pose_heads[] = {17, 34, 64};
     static const int32_t body_heads[] = {17, 34, 64, 1, 24, 48};
-    char sweep[32];
-    int h = 0;
-    int w = 0;
-    if (sscanf(spec, "posenet:%dx%d", &h, &w) == 2) {
+    static const char *const sweeps[] = {"stride", "padding", "padding_stride"};
+    int32_t h = 0;
+    int32_t w = 0;
+    if (strncmp(spec, "posenet:", 8) == 0 && tsv_size(spec + 8, &h, &w)) {
         return pose(h, w, pose_heads, 3, err);
     }
-    if (sscanf(spec, "bodypix:%dx%d", &h, &w) == 2) {
+    if (strncmp(spec, "bodypix:", 8) == 0 && tsv_size(spec + 8, &h, &w)) {
         return pose(h, w, body_heads, 6, err);
     }
-    if (sscanf(spec, "io:%31[a-z_]:%dx%d", sweep, &h, &w) == 3) {
-        return io(sweep, h, w, err);
+    for (size_t i = 0; i < sizeof sweeps / sizeof sweeps[0]; i++) {
+        const size_t n = strlen(sweeps[i]);
+        if (strncmp(spec, "io:", 3) == 0 && strncmp(spec + 3, sweeps[i], n) == 0 &&
+            spec[3 + n] == ':' && tsv_size(spec + 4 + n, &h, &w)) {
+            return io(sweeps[i], h, w, err);
+        }
     }
     struct atoll_model *m = NULL;
     return atoll_zoo_build(spec, &m, err) == 0 ? m : NULL;

@@ -93,17 +93,20 @@ static void print_worst(const struct fit *f, size_t count)
         list[i] = &f->rows[i];
     }
     qsort(list, f->n_rows, sizeof *list, by_worst);
-    (void)printf("\n| worst rows | host | measured ms | in-sample ms | row left out ms |\n|---|---|---|---|---|\n");
+    (void)printf("\n| worst rows | host | measured ms | in-sample ms | row left out ms "
+                 "|\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < count && i < f->n_rows; i++) {
-        (void)printf("| %s | %s | %.3f | %.3f | %.3f |\n", list[i]->label, f->hosts[list[i]->host].name,
-                     list[i]->ms, list[i]->predicted_ms, list[i]->row_out_ms);
+        (void)printf("| %s | %s | %.3f | %.3f | %.3f |\n", list[i]->label,
+                     f->hosts[list[i]->host].name, list[i]->ms, list[i]->predicted_ms,
+                     list[i]->row_out_ms);
     }
     atoll_free(list);
 }
 
 void fit_report(const struct fit *f)
 {
-    (void)printf("%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 |\n|---|---|---|---|\n",
+    (void)printf("%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 "
+                 "|\n|---|---|---|---|\n",
                  f->n_rows, f->n_params);
     for (int i = 0; i < f->n_params; i++) {
         const struct fit_param *p = &f->params[i];

@@ -25,18 +25,27 @@ int fit_add_row(struct fit *f, const char *family, int host, const char *label, 
 }
 
 /** Cycles of each layer when one class has the factor 1 and the others 0. */
-static int fill_units(struct fit_stage *s, const struct atoll_model *m, enum atoll_compiler compiler,
-                      const uint32_t *ops, uint32_t n, struct atoll_err *err)
+static int fill_units(struct fit_stage *s, const struct atoll_model *m,
+                      enum atoll_compiler compiler, const uint32_t *ops, uint32_t n,
+                      struct atoll_err *err)
 {
     int rc = 0;
+    size_t n_constants;
+    const struct atoll_constant *table = atoll_constants(&n_constants);
+    double *values = atoll_calloc(n_constants, sizeof *values);
+    if (values == NULL) {
+        return atoll_fail_nomem(err, "constants", n_constants * sizeof *values);
+    }
     for (int c = 0; c < FIT_CLASSES && rc == 0; c++) {
-        struct atoll__constants k = atoll__constants_default;
+        for (size_t i = 0; i < n_constants; i++) {
+            values[i] = table[i].value;
+        }
         for (int other = 0; other < FIT_CLASSES; other++) {
-            k.v[fit_class_constant[other]] = other == c ? 1.0 : 0.0;
+            values[atoll_constant_find(fit_class_constant[other]) - table] = other == c ? 1.0 : 0.0;
         }
         struct atoll_cost *cost = NULL;
         struct atoll_program p = {0};
-        rc = atoll__cost_open_with(m, compiler, &k, &cost, err);
+        rc = atoll_cost_open_with(m, compiler, values, &cost, err);
         rc = rc == 0 ? atoll_cost_program(cost, ops, n, &p, err) : rc;
         for (uint32_t i = 0; rc == 0 && i < n; i++) {
             s->unit[i * FIT_CLASSES + (uint32_t)c] = p.layers[i].cycles;
@@ -44,6 +53,7 @@ static int fill_units(struct fit_stage *s, const struct atoll_model *m, enum ato
         atoll_program_finish(&p);
         atoll_cost_close(&cost);
     }
+    atoll_free(values);
     return rc;
 }
 
@@ -68,8 +78,9 @@ int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_c
     }
     s->unit = atoll_calloc((size_t)n * FIT_CLASSES, sizeof *s->unit);
     struct atoll_cost *c = NULL;
-    int rc = ops == NULL || s->unit == NULL ? atoll_fail_nomem(err, "stage of a row", n * sizeof *s->unit)
-                                            : atoll_cost_open(m, compiler, &c, err);
+    int rc = ops == NULL || s->unit == NULL
+                 ? atoll_fail_nomem(err, "stage of a row", n * sizeof *s->unit)
+                 : atoll_cost_open(m, compiler, &c, err);
     rc = rc == 0 ? atoll_cost_program(c, ops, n, &s->program, err) : rc;
     rc = rc == 0 ? fill_units(s, m, compiler, ops, n, err) : rc;
     row->n_stages += rc == 0;
@@ -81,7 +92,7 @@ int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_c
 void fit_force_streaming(struct fit_row *row, double off_mib)
 {
     struct atoll_program *p = &row->stages[0].program;
-    double left = off_mib * ATOLL__MIB;
+    double left = off_mib * FIT_MIB;
     p->off_chip_bytes = 0;
     for (uint32_t i = p->n_layers; i > 0; i--) {
         struct atoll_layer *l = &p->layers[i - 1u];
@@ -144,13 +155,14 @@ static const struct device_rule device_rules[] = {
 /** Network of a row: name and input size as specification of fit_model; false: not one we build. */
 static bool network_spec(const char *model, const char *input, char spec[96], const char **family)
 {
-    int h = 0;
-    int w = 0;
-    const bool sized = sscanf(input, "%dx%d", &h, &w) == 2;
+    int32_t h = 0;
+    int32_t w = 0;
+    const bool sized = tsv_size(input, &h, &w);
     if (strstr(model, "PoseNet") != NULL || strstr(model, "BodyPix") != NULL) {
         *family = "PoseNet and BodyPix";
-        (void)snprintf(spec, 96, "%s:%dx%d", strstr(model, "BodyPix") != NULL ? "bodypix" : "posenet",
-                       sized ? h : 481, sized ? w : 641);
+        (void)snprintf(spec, 96, "%s:%dx%d",
+                       strstr(model, "BodyPix") != NULL ? "bodypix" : "posenet", sized ? h : 481,
+                       sized ? w : 641);
         return true;
     }
     const char *alpha = strstr(model, "0.25")   ? "0.25"
@@ -203,8 +215,8 @@ int fit_load_sweeps(struct fit *f, struct atoll_err *err)
         const char *sweep = tsv_text(&t, i, "sweep");
         const char *model = tsv_text(&t, i, "model");
         const bool dense = strcmp(sweep, "dense") == 0;
-        int h = 0;
-        int w = 0;
+        int32_t h = 0;
+        int32_t w = 0;
         (void)snprintf(host, sizeof host, "iwatake %s, USB %s", tsv_text(&t, i, "host_mode"),
                        tsv_is(&t, i, "link", "usb3") ? "3" : "2");
         if (strcmp(sweep, "conv7x7") == 0) {
@@ -218,8 +230,7 @@ int fit_load_sweeps(struct fit *f, struct atoll_err *err)
                               : strcmp(sweep, "padding_stride") == 0 ? "internal "
                                                                      : "in ";
             const char *at = strstr(model, key);
-            at = strcmp(sweep, "padding") == 0 ? strstr(model, "out ") : at;
-            if (at == NULL || sscanf(at + strlen(key), "%dx%d", &h, &w) != 2) {
+            if (at == NULL || !tsv_size(at + strlen(key), &h, &w)) {
                 continue;
             }
             (void)snprintf(spec, sizeof spec, "io:%s:%dx%d", sweep, h, w);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/** Cuts a model by the vendor's rule and adds each segment as a stage. The zoo's classifiers end in a
- *  softmax that the card's networks (PyTorch) have not: it is left out. */
+/** Cuts a model by the vendor's rule and adds each segment as a stage. The zoo's classifiers end in
+ * a softmax that the card's networks (PyTorch) have not: it is left out. */
 static int add_vendor_stages(struct fit_row *row, const struct atoll_model *m, uint32_t n,
                              struct atoll_err *err)
 {
@@ -57,14 +57,15 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
         }
         const bool resnet = tsv_is(&t, i, "model", "resnet50");
         const char *family = resnet ? "ResNet-50 on the card" : "BN-Inception on the card";
-        rc = card_row(f, m, family, n, FIT_LATENCY, tsv_number(&t, i, "pipeline_latency_ms"), 0.015, err);
+        rc = card_row(f, m, family, n, FIT_LATENCY, tsv_number(&t, i, "pipeline_latency_ms"), 0.015,
+                      err);
         if (n > 1 && rc == 0) {
-            rc = card_row(f, m, family, n, FIT_INTERVAL, 1e3 / tsv_number(&t, i, "pipeline_fps"), 0.03,
-                          err);
+            rc = card_row(f, m, family, n, FIT_INTERVAL, 1e3 / tsv_number(&t, i, "pipeline_fps"),
+                          0.03, err);
         }
         if (n > 1 && rc == 0) {
-            rc = card_row(f, m, family, n, FIT_COPIES, tsv_number(&t, i, "parallel_latency_ms"), 0.03,
-                          err);
+            rc = card_row(f, m, family, n, FIT_COPIES, tsv_number(&t, i, "parallel_latency_ms"),
+                          0.03, err);
         }
         atoll_model_close(&m);
     }
@@ -107,8 +108,8 @@ static int aliased(struct fit *f, const char *file, const char *column, const ch
 int fit_load_others(struct fit *f, struct atoll_err *err)
 {
     static const struct alias micro[] = {
-        {"Inception V1 [PreTrained]", "googlenet?classes=1001", "Dev Board Micro", "networks on the Micro",
-         0.05},
+        {"Inception V1 [PreTrained]", "googlenet?classes=1001", "Dev Board Micro",
+         "networks on the Micro", 0.05},
         {"MobileNet V1 (0.50) [PreTrained]", "mobilenet_v1?alpha=0.5&size=160", "Dev Board Micro",
          "networks on the Micro", 0.05},
         {"MobileNet V2 [PreTrained]", "mobilenet_v2?classes=1001", "Dev Board Micro",
@@ -123,7 +124,8 @@ int fit_load_others(struct fit *f, struct atoll_err *err)
          "LibrEdgeTPU host, USB 3", "small dense", 0.05},
         {"Dense2048 (4.0 MB)", "dense_chain?layers=1&inputs=2048&units=2048&classes=1",
          "LibrEdgeTPU host, USB 3", "small dense", 0.05},
-        {"PoseNet 481x641", "posenet:481x641", "LibrEdgeTPU host, USB 3", "PoseNet and BodyPix", 0.05},
+        {"PoseNet 481x641", "posenet:481x641", "LibrEdgeTPU host, USB 3", "PoseNet and BodyPix",
+         0.05},
     };
     int rc = aliased(f, "energy_calib.tsv", "model_or_state", "inference", micro,
                      sizeof micro / sizeof micro[0], err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gauss-Newton on weighted relative residuals with a numeric Jacobian; each step is one least-squares
- * problem for LAPACKE_dgels. Huber weights keep a few odd rows from pulling a constant. The priors of
- * the parameters are rows like any other.
+ * Gauss-Newton on weighted relative residuals with a numeric Jacobian; each step is one
+ * least-squares problem for LAPACKE_dgels. Huber weights keep a few odd rows from pulling a
+ * constant. The priors of the parameters are rows like any other.
  */
 #include "fit.h"
 
@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HUBER 1.5        /* residuals beyond this many sigma count linearly */
-#define STEP_LOG 1e-4    /* of the numeric Jacobian */
-#define STEP_MAX 0.5     /* largest change of a logarithm in one step */
+#define HUBER 1.5     /* residuals beyond this many sigma count linearly */
+#define STEP_LOG 1e-4 /* of the numeric Jacobian */
+#define STEP_MAX 0.5  /* largest change of a logarithm in one step */
 
 /** Arrays of one least-squares problem. */
 struct system {
@@ -201,7 +201,9 @@ static bool leaves(const struct fit *f, size_t i, size_t other, enum left what)
 
 static double *slot(struct fit_row *r, enum left what)
 {
-    return what == LEFT_ROW ? &r->row_out_ms : what == LEFT_FAMILY ? &r->family_out_ms : &r->host_out_ms;
+    return what == LEFT_ROW      ? &r->row_out_ms
+           : what == LEFT_FAMILY ? &r->family_out_ms
+                                 : &r->host_out_ms;
 }
 
 /** Fits without what belongs to row i, from the full fit, and predicts what was left out. */

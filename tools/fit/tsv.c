@@ -114,6 +114,23 @@ double tsv_number(const struct tsv *t, size_t row, const char *column)
     return end != text && (*end == '\0' || *end == ' ' || *end == 'M') ? v : (double)NAN;
 }
 
+bool tsv_size(const char *text, int32_t *h, int32_t *w)
+{
+    char *end = NULL;
+    const long first = strtol(text, &end, 10);
+    if (end == text || *end != 'x') {
+        return false;
+    }
+    const char *from = end + 1;
+    const long second = strtol(from, &end, 10);
+    if (end == from || first < 1 || second < 1 || first > INT16_MAX || second > INT16_MAX) {
+        return false;
+    }
+    *h = (int32_t)first;
+    *w = (int32_t)second;
+    return true;
+}
+
 bool tsv_is(const struct tsv *t, size_t row, const char *column, const char *value)
 {
     return strcmp(tsv_text(t, row, column), value) == 0;

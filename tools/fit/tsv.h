@@ -18,6 +18,8 @@ void tsv_close(struct tsv *t);
 const char *tsv_text(const struct tsv *t, size_t row, const char *column);
 /** Number in a cell; NAN when it is empty or not a number. */
 double tsv_number(const struct tsv *t, size_t row, const char *column);
+/** Two whole numbers written "353x481" at the start of a text; false otherwise. */
+bool tsv_size(const char *text, int32_t *h, int32_t *w);
 bool tsv_is(const struct tsv *t, size_t row, const char *column, const char *value);
 
 #endif
