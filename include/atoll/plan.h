@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file plan.h
- * Room `plan`: which model in which segments on which TPUs. Knows a cost oracle, no device. Figures in
- * a plan are *computed*; bench confirms them on a device.
+ * Room `plan`: which model in which segments on which TPUs. Knows a cost oracle, no device. Figures
+ * in a plan are *computed*; bench confirms them on a device.
  *
  * Terms: a pipeline is a chain of stages; a stage is a segment of a model on one or more TPUs
  * (replicas); a plan is one or more independent pipelines.
@@ -17,59 +17,67 @@
 extern "C" {
 #endif
 
-/** Where stage costs come from. Default: atoll_oracle_cost. Tests and measured overrides bring their own. */
+/** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides bring
+ * their own. */
 struct atoll_oracle {
-    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe. */
-    int (*stage)(void *user, uint32_t model, const uint32_t *ops, uint32_t n, struct atoll_stage_cost *out, struct atoll_err *err);
+    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe.
+     */
+    int (*stage)(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
+                 struct atoll_stage_cost *out, struct atoll_err *err);
     void *user;
 };
 
-enum atoll_objective { ATOLL_OBJECTIVE_LATENCY, ATOLL_OBJECTIVE_THROUGHPUT, ATOLL_OBJECTIVE_ENERGY };
+enum atoll_objective {
+    ATOLL_OBJECTIVE_LATENCY,
+    ATOLL_OBJECTIVE_THROUGHPUT,
+    ATOLL_OBJECTIVE_ENERGY
+};
 ATOLL_API const char *atoll_objective_name(enum atoll_objective o);
 
 struct atoll_stage {
-    uint32_t *tpus;       ///< n_tpus TPU numbers, the replicas of this stage
+    uint32_t *tpus; ///< n_tpus TPU numbers, the replicas of this stage
     uint32_t n_tpus;
-    uint32_t *ops;        ///< n_ops operators in order of execution
+    uint32_t *ops; ///< n_ops operators in order of execution
     uint32_t n_ops;
     struct atoll_stage_cost cost;
 };
 struct atoll_pipeline {
-    uint32_t model;       ///< index into atoll_plan.models
+    uint32_t model; ///< index into atoll_plan.models
     struct atoll_stage *stages;
     uint32_t n_stages;
     double latency_us, interval_us;
 };
 struct atoll_plan_model {
-    const char *path;     ///< model argument
-    char sha256[65];      ///< "" when not asked for
+    const char *path; ///< model argument
+    char sha256[65];  ///< "" when not asked for
 };
 /** A plan. Owned; atoll_plan_close. Unknown figures are NAN (null in JSON). */
 struct atoll_plan {
-    const char *strategy;       ///< "single", "replicas", "vendor", "partition:4+2+2", "smallest_resident", "exact", "cuts"
+    const char *strategy; ///< "single", "replicas", "vendor", "partition:4+2+2",
+                          ///< "smallest_resident", "exact", "cuts"
     const char *board;
-    uint32_t tpus;              ///< TPUs asked for
+    uint32_t tpus; ///< TPUs asked for
     uint32_t tpus_used;
     enum atoll_objective objective;
-    struct atoll_use use;       ///< clock and runner the figures hold for
+    struct atoll_use use; ///< clock and runner the figures hold for
     struct atoll_plan_model *models;
     uint32_t n_models;
     struct atoll_pipeline *pipelines;
     uint32_t n_pipelines;
-    double latency_us;          ///< best pipeline, one input in an empty system
+    double latency_us; ///< best pipeline, one input in an empty system
     double latency_u95_us;
-    double latency_worst_us;    ///< slowest pipeline
-    double interval_us;         ///< 1e6 / throughput_hz
-    double throughput_hz;       ///< all pipelines together, saturated
+    double latency_worst_us; ///< slowest pipeline
+    double interval_us;      ///< 1e6 / throughput_hz
+    double throughput_hz;    ///< all pipelines together, saturated
     double throughput_u95_hz;
     double energy_mj, energy_u95_mj; ///< per inference, saturated, board share included
     double lower_bound, gap_frac;    ///< of the objective; NAN where none
-    const char *skipped;        ///< why the strategy does not apply (then no pipelines); NULL
-    const char *bottleneck;     ///< sentence: the stage that bounds throughput and why
-    const char *streams;        ///< sentence: what streams and how much
-    const char *next_tpu;       ///< sentence: what one more TPU would bring; NULL when unknown
-    const char *assumption;     ///< sentence: the assumption that matters most; NULL when none
-    struct atoll_arena *arena;  ///< private
+    const char *skipped;             ///< why the strategy does not apply (then no pipelines); NULL
+    const char *bottleneck;          ///< sentence: the stage that bounds throughput and why
+    const char *streams;             ///< sentence: what streams and how much
+    const char *next_tpu;            ///< sentence: what one more TPU would bring; NULL when unknown
+    const char *assumption;          ///< sentence: the assumption that matters most; NULL when none
+    struct atoll_arena *arena;       ///< private
 };
 ATOLL_API void atoll_plan_close(struct atoll_plan **p);
 
@@ -78,21 +86,23 @@ struct atoll_plan_request {
     uint32_t n_models;
     const struct atoll_board *board;
     struct atoll_use use;
-    uint32_t tpus;                  ///< 1..board->n_tpus (more: ATOLL_EUSAGE)
-    const char *strategy;           ///< see contracts; "cuts" with `cuts`
+    uint32_t tpus;        ///< 1..board->n_tpus (more: ATOLL_EUSAGE)
+    const char *strategy; ///< see contracts; "cuts" with `cuts`
     enum atoll_objective objective;
-    const uint32_t *cuts;           ///< positions in file order at which a segment begins, ascending; with strategy "cuts"
+    const uint32_t *cuts; ///< positions in file order at which a segment begins, ascending; with
+                          ///< strategy "cuts"
     uint32_t n_cuts;
     const struct atoll_oracle *oracle; ///< NULL: the cost room
-    bool want_sha256;               ///< fill models[].sha256
-    bool want_next_tpu;             ///< also plan for tpus+1 to say what it brings (costs time)
-    double time_limit_s;            ///< 0: none
+    bool want_sha256;                  ///< fill models[].sha256
+    bool want_next_tpu;                ///< also plan for tpus+1 to say what it brings (costs time)
+    double time_limit_s;               ///< 0: none
 };
 ATOLL_API struct atoll_plan_request atoll_plan_request_default(void);
 
-/** Solves one request. A strategy that does not apply gives a plan with `skipped` set, not an error.
- *  ATOLL_EUSAGE: unknown strategy (known ones listed), too many TPUs. */
-ATOLL_API int atoll_plan_solve(const struct atoll_plan_request *r, struct atoll_plan **plan, struct atoll_err *err);
+/** Solves one request. A strategy that does not apply gives a plan with `skipped` set, not an
+ * error. ATOLL_EUSAGE: unknown strategy (known ones listed), too many TPUs. */
+ATOLL_API int atoll_plan_solve(const struct atoll_plan_request *r, struct atoll_plan **plan,
+                               struct atoll_err *err);
 
 /** Every strategy and all partitions of `tpus`, and which is best for each objective. */
 struct atoll_comparison {
@@ -100,7 +110,8 @@ struct atoll_comparison {
     uint32_t n_plans;
     int32_t best[3]; ///< index by enum atoll_objective; -1: none applies
 };
-ATOLL_API int atoll_plan_compare(const struct atoll_plan_request *r, struct atoll_comparison *c, struct atoll_err *err);
+ATOLL_API int atoll_plan_compare(const struct atoll_plan_request *r, struct atoll_comparison *c,
+                                 struct atoll_err *err);
 ATOLL_API void atoll_comparison_finish(struct atoll_comparison *c);
 
 /** Strategy names that need no argument, for help and experiment files; NULL-terminated. */
@@ -109,15 +120,22 @@ ATOLL_API const char *const *atoll_plan_strategies(void);
  *  NULL-terminated array (atoll_share_dirs_free frees it). */
 ATOLL_API char **atoll_plan_partitions(uint32_t n, uint32_t *count);
 
-/** The figures of a plan (latency, interval, throughput, energy) from its stages' costs: the closed formulas.
- *  Called by solve; tests and overrides call it after changing stage costs. */
+/** The figures of a plan (latency, interval, throughput, energy) from its stages' costs: the closed
+ * formulas. Called by solve; tests and overrides call it after changing stage costs. */
 ATOLL_API void atoll_plan_figures(struct atoll_plan *p, const struct atoll_board *b);
 /** plan.json (contracts.md "Plans"); owned reference. */
 ATOLL_API json_t *atoll_plan_to_json(const struct atoll_plan *p);
-/** Reads a plan.json back; checks versions, ranges, that operators are a segmentation (given the models' operator
- *  counts, NULL: not checked). Stage costs that the file has not are NAN. */
-ATOLL_API int atoll_plan_from_json(const char *name, const json_t *j, struct atoll_plan **plan, struct atoll_err *err);
+/** Reads a plan.json back; checks schema, ranges, that no TPU stands in two stages and that each
+ * pipeline holds every operator from 0 up once (whether they fit the model: atoll_plan_check).
+ * `name` stands in errors. Numbers that the file has not are NAN, counts 0. ATOLL_EINPUT names the
+ * place and what was expected. */
+ATOLL_API int atoll_plan_from_json(const char *name, const json_t *j, struct atoll_plan **plan,
+                                   struct atoll_err *err);
 ATOLL_API int atoll_plan_open(const char *path, struct atoll_plan **plan, struct atoll_err *err);
+/** Checks the pipelines of plan->models[model] against the model itself: as many operators, and no
+ * tensor that flows back to an earlier stage. ATOLL_EINPUT with the place. */
+ATOLL_API int atoll_plan_check(const struct atoll_plan *p, uint32_t model,
+                               const struct atoll_model *m, struct atoll_err *err);
 
 #ifdef __cplusplus
 }

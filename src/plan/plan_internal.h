@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file plan_internal.h
+ * What the files of room `plan` share: the planner (a request, the two orders of each model's
+ * operators, and every segment cost asked for so far) and the plan under construction.
+ */
+#ifndef ATOLL_PLAN_INTERNAL_H
+#define ATOLL_PLAN_INTERNAL_H
+
+#include <atoll/plan.h>
+
+/** The orders of operators in which a segment is a range. */
+enum atoll__plan_order {
+    ATOLL__ORDER_FILE,   ///< as in the file
+    ATOLL__ORDER_VENDOR, ///< as edgetpu_compiler cuts (atoll_model_vendor_order)
+};
+
+/** One model as the planner sees it. */
+struct atoll__plan_view {
+    const struct atoll_model *model;
+    uint32_t
+        *order[2]; ///< by enum atoll__plan_order, n_ops entries; VENDOR is made when first needed
+};
+
+/** A segment: a range of one order of one model. */
+struct atoll__plan_segment {
+    uint32_t model;
+    enum atoll__plan_order order;
+    uint32_t begin, end; ///< positions, end not included
+};
+
+struct atoll__plan_entry {
+    uint64_t key; ///< segment + 1; 0: free
+    struct atoll_stage_cost cost;
+};
+
+/** Lives for one solve or one compare; every segment is costed at most once in it. */
+struct atoll__planner {
+    const struct atoll_plan_request *request;
+    struct atoll_oracle oracle;
+    struct atoll__plan_view *views; ///< n_models
+    char (*sha256)[65];             ///< n_models; "" when not asked for
+    struct atoll__plan_entry *table;
+    size_t table_cap, table_used;
+    uint64_t deadline_ns; ///< 0: none
+};
+
+int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,
+                        struct atoll_err *err);
+void atoll__planner_finish(struct atoll__planner *pl);
+/** The operators of an order; NULL with err set when it cannot be made. */
+const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
+                                     enum atoll__plan_order o, struct atoll_err *err);
+int atoll__planner_cost(struct atoll__planner *pl, const struct atoll__plan_segment *s,
+                        struct atoll_stage_cost *out, struct atoll_err *err);
+
+/** A plan under construction: `plan` grows by pipelines until `tpus` are given away. */
+struct atoll__plan_draft {
+    struct atoll__planner *planner;
+    struct atoll_plan *plan;
+    uint32_t tpus;     ///< TPUs to place on
+    uint32_t next_tpu; ///< first TPU not given away
+};
+
+/** Adds the pipeline whose stages begin at 0, starts[0], starts[1], ... of an order, each on
+ *  `replicas` TPUs taken in turn. */
+int atoll__draft_pipeline(struct atoll__plan_draft *d, uint32_t model, enum atoll__plan_order order,
+                          const uint32_t *starts, uint32_t n_stages, uint32_t replicas,
+                          struct atoll_err *err);
+/** Adds the pipeline of the compiler's cuts into n stages. ATOLL_ENO: the rule gives none (err says
+ * why). */
+int atoll__draft_vendor(struct atoll__plan_draft *d, uint32_t model, uint32_t n_stages,
+                        struct atoll_err *err);
+/** Start positions of the compiler's cuts, n - 1 of them in vendor order. ATOLL_ENO: none. */
+int atoll__planner_vendor_cuts(struct atoll__planner *pl, uint32_t model, uint32_t n,
+                               uint32_t *starts, struct atoll_err *err);
+
+/** A strategy fills the draft. ATOLL_ENO: it does not apply, err says why. */
+struct atoll__plan_strategy {
+    const char *name;
+    bool takes_parts; ///< written "name:4+2+2"
+    int (*fill)(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
+};
+/** All of them; the entry after the last has name NULL. */
+extern const struct atoll__plan_strategy atoll__plan_strategies[];
+
+/** Solves with an open planner; `tpus` may exceed the board (what one more would bring). */
+int atoll__plan_make(struct atoll__planner *pl, const char *strategy, uint32_t tpus,
+                     struct atoll_plan **plan, struct atoll_err *err);
+/** Checks a request as the user wrote it. */
+int atoll__plan_request_check(const struct atoll_plan_request *r, struct atoll_err *err);
+/** Parses "4+2+2" into parts[ATOLL_TPUS_MAX]; 0 or ATOLL_EUSAGE. */
+int atoll__plan_parse_parts(const char *text, uint32_t *parts, uint32_t *n, struct atoll_err *err);
+
+/** Which resource bounds the throughput of a plan. */
+struct atoll__plan_limits {
+    double streams;      ///< items side by side when the widest stage of every pipeline works
+    double lock_frac;    ///< load of the host's lock at the pipelines' own rates; > 1: it bounds
+    double threads_frac; ///< load of the host's threads, likewise
+    double link_frac;    ///< load of the shared link
+    uint32_t pipeline, stage; ///< the stage that takes longest among those that bound a pipeline
+};
+/** Fills the figures and says what bounds them. */
+void atoll__plan_figures(struct atoll_plan *p, const struct atoll_board *b,
+                         struct atoll__plan_limits *limits);
+/** Fills the sentences of a plan whose figures stand. 0 or ATOLL_ENOMEM. */
+int atoll__plan_explain(struct atoll_plan *p, const struct atoll_board *b,
+                        const struct atoll__plan_limits *limits, struct atoll_err *err);
+/** Fills `next_tpu`. */
+int atoll__plan_explain_next(struct atoll__planner *pl, struct atoll_plan *p,
+                             struct atoll_err *err);
+
+/** The figure of an objective, and whether `a` beats `b` in it (a tie goes to the
+ * higher throughput, then to fewer TPUs). */
+double atoll__plan_value(const struct atoll_plan *p, enum atoll_objective o);
+bool atoll__plan_better(const struct atoll_plan *a, const struct atoll_plan *b,
+                        enum atoll_objective o);
+
+/** An empty plan with its arena. */
+int atoll__plan_create(struct atoll_plan **plan, struct atoll_err *err);
+
+#endif
