@@ -22,14 +22,14 @@ struct atoll__blocks {
 };
 /** All keys of one workload and metric. */
 struct atoll__family {
-    double sum;    ///< of log ratios b/a
+    double sum; ///< of log ratios b/a
     uint32_t keys;
     struct atoll__blocks side[2];
     struct atoll__spread spread;
 };
 struct atoll__comparing {
     struct atoll__data d[2];
-    struct atoll__pair *pairs;      ///< sorted by key
+    struct atoll__pair *pairs; ///< sorted by key
     size_t n_pairs;
     struct atoll__family *families; ///< [workload of side 0][metric]
     size_t n_families;
@@ -37,7 +37,8 @@ struct atoll__comparing {
 
 int atoll__entry_compare(const struct atoll__entry *x, const struct atoll__entry *y);
 /** Fits the families' spreads and gathers their blocks from the runs. */
-int atoll__compare_families(struct atoll__comparing *c, struct atoll_store *const store[2], struct atoll_err *err);
+int atoll__compare_families(struct atoll__comparing *c, struct atoll_store *const store[2],
+                            struct atoll_err *err);
 void atoll__compare_families_free(struct atoll__comparing *c);
 /** The common shift of a family's keys, tested by its repeats as blocks. */
 struct atoll__difference atoll__family_shift(const struct atoll__family *f, double least);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Page, styles, scripts and Chart.js as bytes; embed.sh makes report_assets_data.h at build time. */
+/* Page, styles, scripts and Chart.js as bytes; embed.sh makes report_assets_data.h at build time.
+ */
 #include "report_internal.h"
 
 #include "report_assets_data.h"

@@ -14,8 +14,10 @@
 #define ALPHA 0.05
 
 /* Names of equal arrangements in order of plainness; others come after. */
-static int plainness(const char *strategy) {
-    static const char *const order[] = {"single", "replicas", "vendor", "smallest_resident", "exact"};
+static int plainness(const char *strategy)
+{
+    static const char *const order[] = {"single", "replicas", "vendor", "smallest_resident",
+                                        "exact"};
     for (int i = 0; i < 5; i++) {
         if (strcmp(strategy, order[i]) == 0) {
             return i;
@@ -24,7 +26,8 @@ static int plainness(const char *strategy) {
     return 5;
 }
 
-static uint64_t shape_of(const struct atoll__data *d, const struct atoll__config *c) {
+static uint64_t shape_of(const struct atoll__data *d, const struct atoll__config *c)
+{
     if (c->plan >= 0) {
         return d->plans[c->plan].shape;
     }
@@ -32,17 +35,21 @@ static uint64_t shape_of(const struct atoll__data *d, const struct atoll__config
     return atoll_fnv1a(s, strlen(s), (uint64_t)c->tpus);
 }
 
-static int64_t used_tpus(const struct atoll__data *d, const struct atoll__config *c) {
+static int64_t used_tpus(const struct atoll__data *d, const struct atoll__config *c)
+{
     const int64_t used = c->plan >= 0 ? d->plans[c->plan].row.tpus_used : 0;
     return used > 0 ? used : c->tpus;
 }
 
-static bool better(enum atoll__metric m, double a, double b) {
+static bool better(enum atoll__metric m, double a, double b)
+{
     return m == ATOLL__THROUGHPUT ? a > b : a < b;
 }
 
 /* True when a is the plainer of two: fewer TPUs, then the plainer name. */
-static bool plainer(const struct atoll__data *d, const struct atoll__config *a, const struct atoll__config *b) {
+static bool plainer(const struct atoll__data *d, const struct atoll__config *a,
+                    const struct atoll__config *b)
+{
     const int64_t ta = used_tpus(d, a), tb = used_tpus(d, b);
     if (ta != tb) {
         return ta < tb;
@@ -54,7 +61,9 @@ static bool plainer(const struct atoll__data *d, const struct atoll__config *a, 
 }
 
 /* The model's different arrangements under a workload that have the metric. */
-static size_t candidates(const struct atoll__data *d, uint32_t model, uint32_t workload, enum atoll__metric m, size_t *list) {
+static size_t candidates(const struct atoll__data *d, uint32_t model, uint32_t workload,
+                         enum atoll__metric m, size_t *list)
+{
     size_t n = 0;
     for (size_t i = 0; i < d->n_configs; i++) {
         const struct atoll__config *c = &d->configs[i];
@@ -74,13 +83,16 @@ static size_t candidates(const struct atoll__data *d, uint32_t model, uint32_t w
     return n;
 }
 
-static const struct atoll__spread *spread_of(const struct atoll__data *d, const struct atoll__config *c, enum atoll__metric m) {
+static const struct atoll__spread *spread_of(const struct atoll__data *d,
+                                             const struct atoll__config *c, enum atoll__metric m)
+{
     return &d->spread[c->workload * ATOLL__METRICS + (uint32_t)m];
 }
 
 /* Ties of the best: Holm-adjusted p of each comparison with it. */
-static int find_ties(const struct atoll__data *d, struct atoll__best *b, const size_t *list, size_t n, size_t top, double *p,
-                     struct atoll_err *err) {
+static int find_ties(const struct atoll__data *d, struct atoll__best *b, const size_t *list,
+                     size_t n, size_t top, double *p, struct atoll_err *err)
+{
     const enum atoll__metric m = b->metric;
     const struct atoll__config *first = &d->configs[list[top]];
     b->noise_known = true;
@@ -90,7 +102,8 @@ static int find_ties(const struct atoll__data *d, struct atoll__best *b, const s
             continue;
         }
         const struct atoll__config *c = &d->configs[list[i]];
-        const struct atoll__difference r = atoll__sample_compare(spread_of(d, first, m), &first->metric[m].log, &c->metric[m].log, 0);
+        const struct atoll__difference r = atoll__sample_compare(
+            spread_of(d, first, m), &first->metric[m].log, &c->metric[m].log, 0);
         b->noise_known = b->noise_known && isfinite(r.p);
         p[k++] = isfinite(r.p) ? r.p : 1;
     }
@@ -110,7 +123,8 @@ static int find_ties(const struct atoll__data *d, struct atoll__best *b, const s
             if (plainer(d, c, &d->configs[chosen])) {
                 chosen = list[i];
             }
-        } else if (b->runner_up < 0 || better(m, c->metric[m].value, d->configs[b->runner_up].metric[m].value)) {
+        } else if (b->runner_up < 0 ||
+                   better(m, c->metric[m].value, d->configs[b->runner_up].metric[m].value)) {
             b->runner_up = (int64_t)list[i];
         }
     }
@@ -118,7 +132,9 @@ static int find_ties(const struct atoll__data *d, struct atoll__best *b, const s
     return 0;
 }
 
-static void gain_over_one(const struct atoll__data *d, struct atoll__best *b, const size_t *list, size_t n) {
+static void gain_over_one(const struct atoll__data *d, struct atoll__best *b, const size_t *list,
+                          size_t n)
+{
     const enum atoll__metric m = b->metric;
     for (size_t i = 0; i < n; i++) {
         if (used_tpus(d, &d->configs[list[i]]) == 1 && d->configs[list[i]].tpus == 1) {
@@ -129,7 +145,8 @@ static void gain_over_one(const struct atoll__data *d, struct atoll__best *b, co
         return;
     }
     const struct atoll__config *c = &d->configs[b->config], *one = &d->configs[b->single];
-    const struct atoll__difference r = atoll__sample_compare(spread_of(d, c, m), &one->metric[m].log, &c->metric[m].log, 0);
+    const struct atoll__difference r =
+        atoll__sample_compare(spread_of(d, c, m), &one->metric[m].log, &c->metric[m].log, 0);
     const double sign = m == ATOLL__THROUGHPUT ? 1 : -1;
     b->ratio = exp(sign * r.d);
     b->ratio_low95 = exp(sign > 0 ? r.low95 : -r.high95);
@@ -137,14 +154,18 @@ static void gain_over_one(const struct atoll__data *d, struct atoll__best *b, co
     b->beyond_noise = (size_t)b->single != b->config && r.p < ALPHA;
 }
 
-static int choose_one(struct atoll__data *d, uint32_t model, enum atoll__metric m, size_t *list, double *p, struct atoll_err *err) {
-    /* One input at a time for latency, all TPUs busy for throughput and energy; else what there is. */
+static int choose_one(struct atoll__data *d, uint32_t model, enum atoll__metric m, size_t *list,
+                      double *p, struct atoll_err *err)
+{
+    /* One input at a time for latency, all TPUs busy for throughput and energy; else what there is.
+     */
     const char *const wanted = m == ATOLL__LATENCY ? "latency" : "saturated";
     size_t n = 0;
     for (int round = 0; round < 2 && n == 0; round++) {
         for (uint32_t w = 0; w < d->n_workloads && n == 0; w++) {
-            const bool fits = round == 0 ? strcmp(d->workloads[w], wanted) == 0
-                                         : m == ATOLL__ENERGY && strcmp(d->workloads[w], "cold") != 0;
+            const bool fits = round == 0
+                                  ? strcmp(d->workloads[w], wanted) == 0
+                                  : m == ATOLL__ENERGY && strcmp(d->workloads[w], "cold") != 0;
             n = fits ? candidates(d, model, w, m, list) : 0;
         }
     }
@@ -153,13 +174,21 @@ static int choose_one(struct atoll__data *d, uint32_t model, enum atoll__metric 
     }
     size_t top = 0;
     for (size_t i = 1; i < n; i++) {
-        const double a = d->configs[list[i]].metric[m].value, b = d->configs[list[top]].metric[m].value;
+        const double a = d->configs[list[i]].metric[m].value,
+                     b = d->configs[list[top]].metric[m].value;
         if (better(m, a, b)) {
             top = i;
         }
     }
-    struct atoll__best b = {.model = model, .metric = m, .config = list[top], .single = -1, .runner_up = -1, .compared = n,
-                            .ratio = NAN, .ratio_low95 = NAN, .ratio_high95 = NAN};
+    struct atoll__best b = {.model = model,
+                            .metric = m,
+                            .config = list[top],
+                            .single = -1,
+                            .runner_up = -1,
+                            .compared = n,
+                            .ratio = NAN,
+                            .ratio_low95 = NAN,
+                            .ratio_high95 = NAN};
     int e = find_ties(d, &b, list, n, top, p, err);
     if (e) {
         return e;
@@ -174,7 +203,8 @@ static int choose_one(struct atoll__data *d, uint32_t model, enum atoll__metric 
     return 0;
 }
 
-int atoll__report_choose(struct atoll__data *d, struct atoll_err *err) {
+int atoll__report_choose(struct atoll__data *d, struct atoll_err *err)
+{
     size_t *list = atoll_calloc(d->n_configs + 1, sizeof *list);
     double *p = atoll_calloc(d->n_configs + 1, sizeof *p);
     int e = list && p ? 0 : atoll_fail_nomem(err, "the arrangements", d->n_configs * sizeof *p);

@@ -10,22 +10,27 @@ static const char *const metric_names[] = {"latency", "throughput", "energy"};
 static const char *const metric_units[] = {"ms", "per second", "mJ"};
 static const double metric_scales[] = {1e-3, 1, 1};
 
-const char *atoll__metric_name(enum atoll__metric m) {
+const char *atoll__metric_name(enum atoll__metric m)
+{
     return metric_names[m];
 }
-const char *atoll__metric_unit(enum atoll__metric m) {
+const char *atoll__metric_unit(enum atoll__metric m)
+{
     return metric_units[m];
 }
-double atoll__metric_scale(enum atoll__metric m) {
+double atoll__metric_scale(enum atoll__metric m)
+{
     return metric_scales[m];
 }
 
-const char *atoll__report_label(const struct atoll__data *d, uint32_t model) {
+const char *atoll__report_label(const struct atoll__data *d, uint32_t model)
+{
     const struct atoll_model_row *r = &d->models[model].row;
     return r->label && *r->label ? r->label : r->spec;
 }
 
-const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus) {
+const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus)
+{
     const char *s = NULL;
     const char *many = tpus == 1 ? "" : "s";
     if (strcmp(strategy, "single") == 0) {
@@ -35,7 +40,8 @@ const char *atoll__report_arrangement(struct atoll_arena *a, const char *strateg
     } else if (strcmp(strategy, "vendor") == 0) {
         s = atoll_arena_printf(a, "the vendor's cuts on %lld TPU%s", (long long)tpus, many);
     } else if (strcmp(strategy, "smallest_resident") == 0) {
-        s = atoll_arena_printf(a, "the smallest resident pipelines on %lld TPU%s", (long long)tpus, many);
+        s = atoll_arena_printf(a, "the smallest resident pipelines on %lld TPU%s", (long long)tpus,
+                               many);
     } else if (strcmp(strategy, "exact") == 0) {
         s = atoll_arena_printf(a, "the exact search on %lld TPU%s", (long long)tpus, many);
     } else if (strncmp(strategy, "partition:", 10) == 0) {
@@ -48,7 +54,8 @@ const char *atoll__report_arrangement(struct atoll_arena *a, const char *strateg
 
 /* ------------------------------------------------------------------------- plans and stages */
 
-static int compare_stage(const void *x, const void *y) {
+static int compare_stage(const void *x, const void *y)
+{
     const struct atoll_stage_row *a = x, *b = y;
     int c = strcmp(a->model, b->model);
     c = c ? c : strcmp(a->strategy, b->strategy);
@@ -57,7 +64,8 @@ static int compare_stage(const void *x, const void *y) {
     return c ? c : (a->stage > b->stage) - (a->stage < b->stage);
 }
 
-static int compare_plan_stage(const struct atoll__plan *p, const struct atoll_stage_row *s) {
+static int compare_plan_stage(const struct atoll__plan *p, const struct atoll_stage_row *s)
+{
     int c = strcmp(p->row.model, s->model);
     c = c ? c : strcmp(p->row.strategy, s->strategy);
     return c ? c : (p->row.tpus > s->tpus_key) - (p->row.tpus < s->tpus_key);
@@ -65,7 +73,8 @@ static int compare_plan_stage(const struct atoll__plan *p, const struct atoll_st
 
 /* Finds a plan's stages and a number that is equal for equal arrangements, whatever the strategy
  * that made them: "one TPU" is the same as the vendor's cuts on one. */
-static void shape_plan(struct atoll__data *d, struct atoll__plan *p) {
+static void shape_plan(struct atoll__data *d, struct atoll__plan *p)
+{
     size_t low = 0, high = d->n_stages;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
@@ -96,7 +105,8 @@ static void shape_plan(struct atoll__data *d, struct atoll__plan *p) {
 }
 
 /* How many TPUs until nothing streams: of plans that are one pipeline. */
-static void note_residency(struct atoll__data *d) {
+static void note_residency(struct atoll__data *d)
+{
     for (size_t i = 0; i < d->n_models; i++) {
         d->models[i].off_one_bytes = NAN;
         d->models[i].resident_tpus = 0;
@@ -118,13 +128,15 @@ static void note_residency(struct atoll__data *d) {
                 m->resident_tpus = used;
                 m->resident_plan = (int64_t)i;
             }
-        } else if (m->resident_tpus == 0 && (!best || p->row.off_chip_bytes < best->row.off_chip_bytes)) {
+        } else if (m->resident_tpus == 0 &&
+                   (!best || p->row.off_chip_bytes < best->row.off_chip_bytes)) {
             m->resident_plan = (int64_t)i;
         }
     }
 }
 
-static int64_t find_plan(const struct atoll__data *d, const struct atoll__config *c, size_t *hint) {
+static int64_t find_plan(const struct atoll__data *d, const struct atoll__config *c, size_t *hint)
+{
     for (size_t n = 0; n < d->n_plans; n++) {
         const size_t i = (*hint + n) % d->n_plans;
         const struct atoll__plan *p = &d->plans[i];
@@ -138,7 +150,8 @@ static int64_t find_plan(const struct atoll__data *d, const struct atoll__config
 
 /* ------------------------------------------------------------------------------- intervals */
 
-static int fit_spreads(struct atoll__data *d, struct atoll_err *err) {
+static int fit_spreads(struct atoll__data *d, struct atoll_err *err)
+{
     struct atoll__sample *keys = atoll_calloc(d->n_configs + 1, sizeof *keys);
     d->spread = atoll_calloc((d->n_workloads + 1) * ATOLL__METRICS, sizeof *d->spread);
     if (!keys || !d->spread) {
@@ -161,18 +174,23 @@ static int fit_spreads(struct atoll__data *d, struct atoll_err *err) {
 }
 
 /* Interval of the mean over repeats; what repeats cannot show is added in quadrature. */
-static void set_interval(const struct atoll__data *d, struct atoll__config *c, int m) {
+static void set_interval(const struct atoll__data *d, struct atoll__config *c, int m)
+{
     struct atoll__estimate *e = &c->metric[m];
-    const double half = atoll__sample_half95(&d->spread[c->workload * ATOLL__METRICS + (uint32_t)m], &e->log);
+    const double half =
+        atoll__sample_half95(&d->spread[c->workload * ATOLL__METRICS + (uint32_t)m], &e->log);
     const double within = isfinite(e->within_u95) && e->value > 0 ? e->within_u95 / e->value : NAN;
-    double total = isfinite(half) && isfinite(within) ? hypot(half, within) : isfinite(half) ? half : within;
+    double total = isfinite(half) && isfinite(within) ? hypot(half, within)
+                   : isfinite(half)                   ? half
+                                                      : within;
     if (isfinite(total)) {
         e->low95 = e->value * exp(-total);
         e->high95 = e->value * exp(total);
     }
 }
 
-int atoll__report_sum_up(struct atoll__data *d, struct atoll_err *err) {
+int atoll__report_sum_up(struct atoll__data *d, struct atoll_err *err)
+{
     if (d->n_stages) {
         qsort(d->stages, d->n_stages, sizeof *d->stages, compare_stage);
     }

@@ -19,48 +19,57 @@ struct csv {
     bool first; ///< in this line
 };
 
-static void put_number(struct csv *c, double v) {
+static void put_number(struct csv *c, double v)
+{
     atoll_buf_puts(&c->b, c->first ? "" : ",");
     c->first = false;
     if (isfinite(v)) {
         atoll_buf_printf(&c->b, "%.12g", v);
     }
 }
-static void put_integer(struct csv *c, int64_t v) {
+static void put_integer(struct csv *c, int64_t v)
+{
     atoll_buf_printf(&c->b, c->first ? "%lld" : ",%lld", (long long)v);
     c->first = false;
 }
-static void put_text(struct csv *c, const char *s) {
+static void put_text(struct csv *c, const char *s)
+{
     atoll_buf_puts(&c->b, c->first ? "" : ",");
     c->first = false;
     atoll__text_csv(&c->b, s);
 }
 
-static int flush_piece(struct csv *c, size_t limit) {
+static int flush_piece(struct csv *c, size_t limit)
+{
     if (c->b.failed) {
         return atoll_fail_nomem(c->err, c->path, c->b.size);
     }
     if (c->b.size > 0 && c->b.size >= limit) {
         if (fwrite(c->b.data, 1, c->b.size, c->f) != c->b.size) {
-            return atoll_fail(c->err, ATOLL_EIO, "%s: writing failed: %s", c->path, strerror(errno));
+            return atoll_fail(c->err, ATOLL_EIO, "%s: writing failed: %s", c->path,
+                              strerror(errno));
         }
         c->b.size = 0;
         c->b.data[0] = '\0';
     }
     return 0;
 }
-static int end_line(struct csv *c) {
+static int end_line(struct csv *c)
+{
     atoll_buf_puts(&c->b, "\n");
     c->first = true;
     return flush_piece(c, PIECE);
 }
 
 static const char runs_head[] =
-    "run,model,strategy,tpus,workload,repeat,status,error,origin,seed,order_index,host,started,wall_s,count,p50_us,p50_low95_us,"
-    "p50_high95_us,p90_us,p99_us,min_us,max_us,mean_us,stdev_us,first_us,cold_us,throughput_hz,energy_mj,energy_u95_mj,"
+    "run,model,strategy,tpus,workload,repeat,status,error,origin,seed,order_index,host,started,"
+    "wall_s,count,p50_us,p50_low95_us,"
+    "p50_high95_us,p90_us,p99_us,min_us,max_us,mean_us,stdev_us,first_us,cold_us,throughput_hz,"
+    "energy_mj,energy_u95_mj,"
     "energy_idle_share_frac,mean_w,temperature_max_c,throttled,outliers,meter_lost_scans\n";
 
-static int on_run(void *u, const struct atoll_run_row *r) {
+static int on_run(void *u, const struct atoll_run_row *r)
+{
     struct csv *c = u;
     char seed[24];
     snprintf(seed, sizeof seed, "%016llx", (unsigned long long)r->seed);
@@ -79,9 +88,12 @@ static int on_run(void *u, const struct atoll_run_row *r) {
     put_text(c, r->started);
     put_number(c, r->wall_s);
     put_integer(c, r->count);
-    const double numbers[] = {r->p50_us, r->p50_low95_us, r->p50_high95_us, r->p90_us, r->p99_us, r->min_us, r->max_us, r->mean_us,
-                              r->stdev_us, r->first_us, r->cold_us, r->throughput_hz, r->energy_mj, r->energy_u95_mj,
-                              r->energy_idle_share_frac, r->mean_w, r->temperature_max_c};
+    const double numbers[] = {r->p50_us,    r->p50_low95_us,     r->p50_high95_us,
+                              r->p90_us,    r->p99_us,           r->min_us,
+                              r->max_us,    r->mean_us,          r->stdev_us,
+                              r->first_us,  r->cold_us,          r->throughput_hz,
+                              r->energy_mj, r->energy_u95_mj,    r->energy_idle_share_frac,
+                              r->mean_w,    r->temperature_max_c};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         put_number(c, numbers[i]);
     }
@@ -91,12 +103,14 @@ static int on_run(void *u, const struct atoll_run_row *r) {
     return end_line(c);
 }
 
-static const char segments_head[] =
-    "model,strategy,tpus,pipeline,stage,on_tpus,n_ops,first_op,last_op,first_name,last_name,stored_bytes,on_chip_bytes,"
-    "off_chip_bytes,narrow_bytes_per_tile,input_bytes,output_bytes,compute_us,stream_us,input_us,output_us,call_us,latency_us,"
-    "service_us,load_us,strips\n";
+static const char segments_head[] = "model,strategy,tpus,pipeline,stage,on_tpus,n_ops,first_op,"
+                                    "last_op,first_name,last_name,stored_bytes,on_chip_bytes,"
+                                    "off_chip_bytes,narrow_bytes_per_tile,input_bytes,output_bytes,"
+                                    "compute_us,stream_us,input_us,output_us,call_us,latency_us,"
+                                    "service_us,load_us,strips\n";
 
-static int on_stage(void *u, const struct atoll_stage_row *r) {
+static int on_stage(void *u, const struct atoll_stage_row *r)
+{
     struct csv *c = u;
     put_text(c, r->model);
     put_text(c, r->strategy);
@@ -109,9 +123,11 @@ static int on_stage(void *u, const struct atoll_stage_row *r) {
     put_integer(c, r->last_op);
     put_text(c, r->first_name);
     put_text(c, r->last_name);
-    const double numbers[] = {r->stored_bytes, r->on_chip_bytes, r->off_chip_bytes, r->narrow_bytes_per_tile, r->input_bytes,
-                              r->output_bytes, r->compute_us, r->stream_us, r->input_us, r->output_us, r->call_us, r->latency_us,
-                              r->service_us, r->load_us};
+    const double numbers[] = {
+        r->stored_bytes, r->on_chip_bytes, r->off_chip_bytes, r->narrow_bytes_per_tile,
+        r->input_bytes,  r->output_bytes,  r->compute_us,     r->stream_us,
+        r->input_us,     r->output_us,     r->call_us,        r->latency_us,
+        r->service_us,   r->load_us};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         put_number(c, numbers[i]);
     }
@@ -121,7 +137,8 @@ static int on_stage(void *u, const struct atoll_stage_row *r) {
 
 static const char samples_head[] = "run,sample,latency_us\n";
 
-static int on_samples(void *u, const struct atoll_run_row *r) {
+static int on_samples(void *u, const struct atoll_run_row *r)
+{
     struct csv *c = u;
     double *v = NULL;
     size_t n = 0;
@@ -136,7 +153,8 @@ static int on_samples(void *u, const struct atoll_run_row *r) {
 
 /* Opens DIR/name, writes the head line. The file is written under its name with ".part" and renamed
  * when whole, so that a full disk never leaves half a table under the right name. */
-static int open_csv(struct csv *c, const char *dir, const char *name, const char *head) {
+static int open_csv(struct csv *c, const char *dir, const char *name, const char *head)
+{
     struct atoll_buf path = {0};
     atoll_buf_printf(&path, "%s/%s.part", dir, name);
     c->path = path.failed ? NULL : path.data;
@@ -154,7 +172,8 @@ static int open_csv(struct csv *c, const char *dir, const char *name, const char
     return 0;
 }
 
-static int close_csv(struct csv *c, int e) {
+static int close_csv(struct csv *c, int e)
+{
     e = e || !c->f ? e : flush_piece(c, 0);
     if (c->f && fclose(c->f) != 0 && !e) {
         e = atoll_fail(c->err, ATOLL_EIO, "%s: writing failed: %s", c->path, strerror(errno));
@@ -167,7 +186,8 @@ static int close_csv(struct csv *c, int e) {
         } else {
             whole[strlen(whole) - strlen(".part")] = '\0';
             if (rename(c->path, whole) != 0) {
-                e = atoll_fail(c->err, ATOLL_EIO, "%s: cannot be renamed: %s", c->path, strerror(errno));
+                e = atoll_fail(c->err, ATOLL_EIO, "%s: cannot be renamed: %s", c->path,
+                               strerror(errno));
             }
         }
         atoll_free(whole);
@@ -180,7 +200,8 @@ static int close_csv(struct csv *c, int e) {
     return e;
 }
 
-int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *err) {
+int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
     struct csv c = {.store = s, .err = err};
     char *key = NULL;
     int e = atoll__report_newest(s, &key, err);

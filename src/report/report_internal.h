@@ -24,7 +24,7 @@ struct atoll__sample {
 };
 struct atoll__difference {
     double d, low95, high95; ///< difference of means of logarithms, b - a
-    double p;                ///< two-sided, of "no more than `least` either way"; NAN: no spread known
+    double p; ///< two-sided, of "no more than `least` either way"; NAN: no spread known
 };
 void atoll__spread_fit(const struct atoll__sample *keys, size_t n, struct atoll__spread *out);
 /** Moderated variance of `var` with `dof` degrees of freedom; *total receives the joint dof. */
@@ -32,7 +32,8 @@ double atoll__spread_var(const struct atoll__spread *s, double var, double dof, 
 struct atoll__sample atoll__sample_of(const double *values, size_t n);
 /** Half width of the 95 % interval of a key's mean logarithm; NAN when no spread is known. */
 double atoll__sample_half95(const struct atoll__spread *s, const struct atoll__sample *k);
-struct atoll__difference atoll__sample_compare(const struct atoll__spread *s, const struct atoll__sample *a,
+struct atoll__difference atoll__sample_compare(const struct atoll__spread *s,
+                                               const struct atoll__sample *a,
                                                const struct atoll__sample *b, double least);
 
 /* --------------------------------------------------- one experiment in memory (report_load.c) */
@@ -40,10 +41,10 @@ struct atoll__difference atoll__sample_compare(const struct atoll__spread *s, co
 enum atoll__metric { ATOLL__LATENCY, ATOLL__THROUGHPUT, ATOLL__ENERGY, ATOLL__METRICS };
 
 struct atoll__estimate {
-    struct atoll__sample log;     ///< of logarithms, over repeats
-    double value, low95, high95;  ///< geometric mean over repeats; NAN where there is none
-    double within_u95;            ///< what a repeat cannot show: the meter's uncertainty (energy), or the
-                                  ///< run's own interval where there is one repeat; else NAN
+    struct atoll__sample log;    ///< of logarithms, over repeats
+    double value, low95, high95; ///< geometric mean over repeats; NAN where there is none
+    double within_u95; ///< what a repeat cannot show: the meter's uncertainty (energy), or the
+                       ///< run's own interval where there is one repeat; else NAN
 };
 struct atoll__model {
     struct atoll_model_row row;
@@ -55,13 +56,13 @@ struct atoll__model {
 struct atoll__plan {
     struct atoll_plan_row row;
     uint32_t model, strategy;
-    uint64_t shape;               ///< equal for equal arrangements (stages, operators, replicas)
-    size_t stages, n_stages;      ///< its rows in atoll__data.stages
+    uint64_t shape;          ///< equal for equal arrangements (stages, operators, replicas)
+    size_t stages, n_stages; ///< its rows in atoll__data.stages
 };
 struct atoll__config {
     uint32_t model, strategy, workload;
     int64_t tpus;
-    int64_t plan;                 ///< index, -1: none
+    int64_t plan; ///< index, -1: none
     uint32_t n, failed;
     struct atoll__estimate metric[ATOLL__METRICS];
     double p90_us, p99_us, min_us, max_us, first_us, cold_us, idle_frac, mean_w, temperature_c;
@@ -71,14 +72,14 @@ struct atoll__config {
 struct atoll__best {
     uint32_t model;
     enum atoll__metric metric;
-    size_t config;                ///< the one recommended: fewest TPUs of those that tie with the fastest
-    int64_t single;               ///< one TPU under the same workload; -1: not run
-    size_t compared;              ///< different arrangements compared
-    size_t ties;                  ///< others that differ from the best by noise only
-    int64_t runner_up;            ///< best of those beyond noise; -1: none
+    size_t config;     ///< the one recommended: fewest TPUs of those that tie with the fastest
+    int64_t single;    ///< one TPU under the same workload; -1: not run
+    size_t compared;   ///< different arrangements compared
+    size_t ties;       ///< others that differ from the best by noise only
+    int64_t runner_up; ///< best of those beyond noise; -1: none
     double ratio, ratio_low95, ratio_high95; ///< gain over one TPU, > 1 is better
-    bool beyond_noise;            ///< the gain over one TPU is
-    bool noise_known;             ///< false: one repeat, no spread
+    bool beyond_noise;                       ///< the gain over one TPU is
+    bool noise_known;                        ///< false: one repeat, no spread
 };
 struct atoll__data {
     struct atoll_arena arena;
@@ -91,44 +92,53 @@ struct atoll__data {
     struct atoll__config *configs;
     struct atoll__best *best;
     struct atoll__spread *spread; ///< [workload][metric]
-    size_t n_models, n_strategies, n_workloads, n_hosts, n_plans, n_stages, n_layers, n_configs, n_best;
-    size_t cap_models, cap_strategies, cap_workloads, cap_hosts, cap_plans, cap_stages, cap_layers, cap_configs, cap_best;
+    size_t n_models, n_strategies, n_workloads, n_hosts, n_plans, n_stages, n_layers, n_configs,
+        n_best;
+    size_t cap_models, cap_strategies, cap_workloads, cap_hosts, cap_plans, cap_stages, cap_layers,
+        cap_configs, cap_best;
     uint64_t n_runs, n_failed;
     const char *origin, *started, *ended;
 };
-int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d, struct atoll_err *err);
+int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d,
+                       struct atoll_err *err);
 void atoll__report_unload(struct atoll__data *d);
-/** Key of the newest experiment (by the start of its latest run), copied into `key` (owned, atoll_free). */
+/** Key of the newest experiment (by the start of its latest run), copied into `key` (owned,
+ * atoll_free). */
 int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *err);
 /** Fills the intervals, the shapes of plans, residency and the best arrangements. */
 int atoll__report_sum_up(struct atoll__data *d, struct atoll_err *err);
 int atoll__report_choose(struct atoll__data *d, struct atoll_err *err);
 /** Findings and headline of loaded data; strings live in v's arena. */
-int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v, struct atoll_err *err);
-int atoll__report_headline(const struct atoll__data *d, struct atoll_verdict *v, struct atoll_err *err);
+int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
+                          struct atoll_err *err);
+int atoll__report_headline(const struct atoll__data *d, struct atoll_verdict *v,
+                           struct atoll_err *err);
 
 const char *atoll__report_label(const struct atoll__data *d, uint32_t model);
 /** "vendor cuts on 3 TPUs", for sentences; in the arena, "?" without memory. */
 const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus);
-const char *atoll__metric_unit(enum atoll__metric m);        ///< unit shown: "ms", "per second", "mJ"
-double atoll__metric_scale(enum atoll__metric m);            ///< from stored to shown
-const char *atoll__metric_name(enum atoll__metric m);        ///< "latency", "throughput", "energy"
+const char *atoll__metric_unit(enum atoll__metric m); ///< unit shown: "ms", "per second", "mJ"
+double atoll__metric_scale(enum atoll__metric m);     ///< from stored to shown
+const char *atoll__metric_name(enum atoll__metric m); ///< "latency", "throughput", "energy"
 
 /* -------------------------------------------------------------- text out (report_text.c) */
 
-void atoll__text_html(struct atoll_buf *b, const char *s);          ///< escaped for element text and quoted attributes
-void atoll__text_json(struct atoll_buf *b, const char *s);          ///< quoted; null for NULL; '<' escaped, bad UTF-8 replaced
+void atoll__text_html(struct atoll_buf *b,
+                      const char *s); ///< escaped for element text and quoted attributes
+void atoll__text_json(struct atoll_buf *b,
+                      const char *s); ///< quoted; null for NULL; '<' escaped, bad UTF-8 replaced
 void atoll__text_number(struct atoll_buf *b, double v, int digits); ///< null when not finite
-void atoll__text_csv(struct atoll_buf *b, const char *s);           ///< RFC 4180; empty for NULL; no formula
+void atoll__text_csv(struct atoll_buf *b, const char *s); ///< RFC 4180; empty for NULL; no formula
 /** `digits` significant digits without exponent where that is short: "17.4", "0.0210", "12 300". */
 const char *atoll__text_short(struct atoll_arena *a, double v, int digits);
 const char *atoll__text_bytes(struct atoll_arena *a, double bytes);
 
 /* ----------------------------------------------------------------------------- writers */
 
-int atoll__report_block(struct atoll_store *s, const struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b,
-                        struct atoll_err *err);
-int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b, struct atoll_err *err);
+int atoll__report_block(struct atoll_store *s, const struct atoll__data *d,
+                        const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err);
+int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b,
+                         struct atoll_err *err);
 int atoll__write_html(struct atoll_store *s, const char *path, struct atoll_err *err);
 int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *err);
 int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err);

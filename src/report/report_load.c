@@ -25,11 +25,14 @@ struct load {
     size_t last_model, last_strategy, last_workload;
 };
 
-static const char *keep(struct load *l, const char *s) {
+static const char *keep(struct load *l, const char *s)
+{
     return s ? atoll_arena_strndup(&l->d->arena, s, strlen(s)) : NULL;
 }
 
-static int push(struct load *l, void *array_p, size_t *n, size_t *cap, size_t elem, const void *value) {
+static int push(struct load *l, void *array_p, size_t *n, size_t *cap, size_t elem,
+                const void *value)
+{
     void **array = array_p;
     const int e = atoll_grow(array, cap, *n + 1, elem);
     if (e) {
@@ -41,8 +44,9 @@ static int push(struct load *l, void *array_p, size_t *n, size_t *cap, size_t el
 }
 
 /* Index of a name in a growing list; the last hit is tried first, for rows come sorted. */
-static int intern(struct load *l, const char ***list, size_t *n, size_t *cap, size_t *last, const char *name,
-                  uint32_t *index) {
+static int intern(struct load *l, const char ***list, size_t *n, size_t *cap, size_t *last,
+                  const char *name, uint32_t *index)
+{
     const char *s = name ? name : "";
     if (*last >= *n || strcmp((*list)[*last], s) != 0) {
         size_t i = 0;
@@ -51,7 +55,8 @@ static int intern(struct load *l, const char ***list, size_t *n, size_t *cap, si
         }
         if (i == *n) {
             const char *copy = keep(l, s);
-            const int e = copy ? push(l, list, n, cap, sizeof copy, &copy) : atoll_fail_nomem(l->err, "a name", strlen(s));
+            const int e = copy ? push(l, list, n, cap, sizeof copy, &copy)
+                               : atoll_fail_nomem(l->err, "a name", strlen(s));
             if (e) {
                 return e;
             }
@@ -62,19 +67,24 @@ static int intern(struct load *l, const char ***list, size_t *n, size_t *cap, si
     return 0;
 }
 
-static int find_model(struct load *l, const char *spec, uint32_t *index) {
+static int find_model(struct load *l, const char *spec, uint32_t *index)
+{
     struct atoll__data *d = l->d;
-    if (l->last_model >= d->n_models || strcmp(d->models[l->last_model].row.spec, spec ? spec : "") != 0) {
+    if (l->last_model >= d->n_models ||
+        strcmp(d->models[l->last_model].row.spec, spec ? spec : "") != 0) {
         size_t i = 0;
         while (i < d->n_models && strcmp(d->models[i].row.spec, spec ? spec : "") != 0) {
             i++;
         }
         if (i == d->n_models) {
             /* Its row comes last (on_model); a model without a row is called by its spec. */
-            const struct atoll__model m = {.row = {.spec = keep(l, spec ? spec : ""), .macs = NAN, .weight_bytes = NAN,
+            const struct atoll__model m = {.row = {.spec = keep(l, spec ? spec : ""),
+                                                   .macs = NAN,
+                                                   .weight_bytes = NAN,
                                                    .stored_bytes = NAN}};
-            const int e = m.row.spec ? push(l, &d->models, &d->n_models, &d->cap_models, sizeof m, &m)
-                                     : atoll_fail_nomem(l->err, "a model", 1);
+            const int e = m.row.spec
+                              ? push(l, &d->models, &d->n_models, &d->cap_models, sizeof m, &m)
+                              : atoll_fail_nomem(l->err, "a model", 1);
             if (e) {
                 return e;
             }
@@ -85,21 +95,26 @@ static int find_model(struct load *l, const char *spec, uint32_t *index) {
     return 0;
 }
 
-static int strategy_of(struct load *l, const char *name, uint32_t *index) {
-    return intern(l, &l->d->strategies, &l->d->n_strategies, &l->d->cap_strategies, &l->last_strategy, name, index);
+static int strategy_of(struct load *l, const char *name, uint32_t *index)
+{
+    return intern(l, &l->d->strategies, &l->d->n_strategies, &l->d->cap_strategies,
+                  &l->last_strategy, name, index);
 }
 
 /* ----------------------------------------------------------------- experiment, models, plans */
 
-static int on_experiment(void *u, const struct atoll_experiment_row *r) {
+static int on_experiment(void *u, const struct atoll_experiment_row *r)
+{
     struct load *l = u;
     if (strcmp(r->key, l->key) != 0) {
         return 0;
     }
     struct atoll_experiment_row *e = &l->d->experiment;
     *e = *r;
-    const char **strings[] = {&e->key, &e->name, &e->yaml, &e->board, &e->board_title, &e->board_yaml, &e->device, &e->meter,
-                              &e->clock, &e->runner, &e->compiler, &e->atoll_version, &e->device_version, &e->assumptions};
+    const char **strings[] = {
+        &e->key,        &e->name,          &e->yaml,           &e->board,      &e->board_title,
+        &e->board_yaml, &e->device,        &e->meter,          &e->clock,      &e->runner,
+        &e->compiler,   &e->atoll_version, &e->device_version, &e->assumptions};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
         *strings[i] = keep(l, *strings[i]);
     }
@@ -108,7 +123,8 @@ static int on_experiment(void *u, const struct atoll_experiment_row *r) {
 }
 
 /* Fills the rows of models that this experiment has; a file may hold others. */
-static int on_model(void *u, const struct atoll_model_row *r) {
+static int on_model(void *u, const struct atoll_model_row *r)
+{
     struct load *l = u;
     for (size_t i = 0; i < l->d->n_models; i++) {
         struct atoll_model_row *m = &l->d->models[i].row;
@@ -124,7 +140,8 @@ static int on_model(void *u, const struct atoll_model_row *r) {
     return 0;
 }
 
-static int on_plan(void *u, const struct atoll_plan_row *r) {
+static int on_plan(void *u, const struct atoll_plan_row *r)
+{
     struct load *l = u;
     struct atoll__plan p = {.row = *r};
     int e = find_model(l, r->model, &p.model);
@@ -144,7 +161,8 @@ static int on_plan(void *u, const struct atoll_plan_row *r) {
     return push(l, &l->d->plans, &l->d->n_plans, &l->d->cap_plans, sizeof p, &p);
 }
 
-static int on_stage(void *u, const struct atoll_stage_row *r) {
+static int on_stage(void *u, const struct atoll_stage_row *r)
+{
     struct load *l = u;
     uint32_t model, strategy;
     int e = find_model(l, r->model, &model);
@@ -163,7 +181,8 @@ static int on_stage(void *u, const struct atoll_stage_row *r) {
 }
 
 /* Layers are summed over (model, operator kind, bound): the page shows kinds, not layers. */
-static int on_layer(void *u, const struct atoll_layer_row *r) {
+static int on_layer(void *u, const struct atoll_layer_row *r)
+{
     struct load *l = u;
     struct atoll__data *d = l->d;
     uint32_t model;
@@ -174,7 +193,8 @@ static int on_layer(void *u, const struct atoll_layer_row *r) {
     const char *spec = d->models[model].row.spec;
     for (size_t i = d->n_layers; i > 0 && d->layers[i - 1].model == spec; i--) {
         struct atoll_layer_row *k = &d->layers[i - 1];
-        if (strcmp(k->op ? k->op : "", r->op ? r->op : "") == 0 && strcmp(k->bound ? k->bound : "", r->bound ? r->bound : "") == 0) {
+        if (strcmp(k->op ? k->op : "", r->op ? r->op : "") == 0 &&
+            strcmp(k->bound ? k->bound : "", r->bound ? r->bound : "") == 0) {
             k->us += r->us;
             k->macs += r->macs;
             k->stream_bytes += r->stream_bytes;
@@ -193,7 +213,8 @@ static int on_layer(void *u, const struct atoll_layer_row *r) {
 
 /* ------------------------------------------------------------------------------------- runs */
 
-static double median(double *v, size_t n) {
+static double median(double *v, size_t n)
+{
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
         if (isfinite(v[i])) {
@@ -204,7 +225,8 @@ static double median(double *v, size_t n) {
     return k ? atoll_quantile(v, k, 0.5) : NAN;
 }
 
-static double largest(const double *v, size_t n) {
+static double largest(const double *v, size_t n)
+{
     double most = NAN;
     for (size_t i = 0; i < n; i++) {
         if (isfinite(v[i]) && !(v[i] <= most)) {
@@ -214,15 +236,19 @@ static double largest(const double *v, size_t n) {
     return most;
 }
 
-static int close_config(struct load *l) {
+static int close_config(struct load *l)
+{
     if (!l->has_open) {
         return 0;
     }
     struct atoll__config *c = &l->open;
     struct group *g = &l->g;
     for (int m = 0; m < ATOLL__METRICS; m++) {
-        c->metric[m] = (struct atoll__estimate){.log = atoll__sample_of(g->metric[m], g->n), .value = NAN, .low95 = NAN,
-                                                .high95 = NAN, .within_u95 = NAN};
+        c->metric[m] = (struct atoll__estimate){.log = atoll__sample_of(g->metric[m], g->n),
+                                                .value = NAN,
+                                                .low95 = NAN,
+                                                .high95 = NAN,
+                                                .within_u95 = NAN};
         if (c->metric[m].log.n > 0) {
             c->metric[m].value = exp(c->metric[m].log.mean);
         }
@@ -231,8 +257,9 @@ static int close_config(struct load *l) {
     if (g->n == 1) {
         c->metric[ATOLL__LATENCY].within_u95 = g->inner[0];
     }
-    double *const to[OTHERS] = {[P90] = &c->p90_us, [P99] = &c->p99_us, [MIN] = &c->min_us, [MAX] = &c->max_us,
-                                [FIRST] = &c->first_us, [COLD] = &c->cold_us, [IDLE] = &c->idle_frac, [WATT] = &c->mean_w};
+    double *const to[OTHERS] = {
+        [P90] = &c->p90_us,     [P99] = &c->p99_us,   [MIN] = &c->min_us,     [MAX] = &c->max_us,
+        [FIRST] = &c->first_us, [COLD] = &c->cold_us, [IDLE] = &c->idle_frac, [WATT] = &c->mean_w};
     for (int i = 0; i < OTHERS; i++) {
         *to[i] = median(g->other[i], g->n);
     }
@@ -241,10 +268,12 @@ static int close_config(struct load *l) {
     return push(l, &l->d->configs, &l->d->n_configs, &l->d->cap_configs, sizeof *c, c);
 }
 
-static int group_grow(struct load *l) {
+static int group_grow(struct load *l)
+{
     struct group *g = &l->g;
-    double **const all[] = {&g->metric[0], &g->metric[1], &g->metric[2], &g->other[0], &g->other[1], &g->other[2], &g->other[3],
-                            &g->other[4], &g->other[5], &g->other[6], &g->other[7], &g->u95, &g->inner};
+    double **const all[] = {&g->metric[0], &g->metric[1], &g->metric[2], &g->other[0], &g->other[1],
+                            &g->other[2],  &g->other[3],  &g->other[4],  &g->other[5], &g->other[6],
+                            &g->other[7],  &g->u95,       &g->inner};
     const size_t cap = g->cap ? g->cap * 2 : REPEATS_CAP;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         double *p = atoll_realloc(*all[i], cap * sizeof *p);
@@ -257,7 +286,8 @@ static int group_grow(struct load *l) {
     return 0;
 }
 
-static void group_free(struct group *g) {
+static void group_free(struct group *g)
+{
     for (int i = 0; i < ATOLL__METRICS; i++) {
         atoll_free(g->metric[i]);
     }
@@ -268,7 +298,8 @@ static void group_free(struct group *g) {
     atoll_free(g->inner);
 }
 
-static void add_repeat(struct load *l, const struct atoll_run_row *r) {
+static void add_repeat(struct load *l, const struct atoll_run_row *r)
+{
     struct group *g = &l->g;
     const size_t i = g->n++;
     g->metric[ATOLL__LATENCY][i] = r->p50_us;
@@ -276,8 +307,13 @@ static void add_repeat(struct load *l, const struct atoll_run_row *r) {
     g->metric[ATOLL__ENERGY][i] = r->energy_mj;
     g->u95[i] = r->energy_u95_mj;
     g->inner[i] = 0.5 * (r->p50_high95_us - r->p50_low95_us);
-    const double others[OTHERS] = {[P90] = r->p90_us, [P99] = r->p99_us, [MIN] = r->min_us, [MAX] = r->max_us,
-                                   [FIRST] = r->first_us, [COLD] = r->cold_us, [IDLE] = r->energy_idle_share_frac,
+    const double others[OTHERS] = {[P90] = r->p90_us,
+                                   [P99] = r->p99_us,
+                                   [MIN] = r->min_us,
+                                   [MAX] = r->max_us,
+                                   [FIRST] = r->first_us,
+                                   [COLD] = r->cold_us,
+                                   [IDLE] = r->energy_idle_share_frac,
                                    [WATT] = r->mean_w};
     for (int k = 0; k < OTHERS; k++) {
         g->other[k][i] = others[k];
@@ -290,7 +326,8 @@ static void add_repeat(struct load *l, const struct atoll_run_row *r) {
     }
 }
 
-static int note_provenance(struct load *l, const struct atoll_run_row *r) {
+static int note_provenance(struct load *l, const struct atoll_run_row *r)
+{
     struct atoll__data *d = l->d;
     size_t last = 0;
     uint32_t ignored;
@@ -308,19 +345,22 @@ static int note_provenance(struct load *l, const struct atoll_run_row *r) {
     return r->host ? intern(l, &d->hosts, &d->n_hosts, &d->cap_hosts, &last, r->host, &ignored) : 0;
 }
 
-static int on_run(void *u, const struct atoll_run_row *r) {
+static int on_run(void *u, const struct atoll_run_row *r)
+{
     struct load *l = u;
     struct atoll__config k = {.tpus = r->tpus, .plan = -1, .temperature_c = NAN};
     int e = find_model(l, r->model, &k.model);
     e = e ? e : strategy_of(l, r->strategy, &k.strategy);
     e = e ? e
-          : intern(l, &l->d->workloads, &l->d->n_workloads, &l->d->cap_workloads, &l->last_workload, r->workload, &k.workload);
+          : intern(l, &l->d->workloads, &l->d->n_workloads, &l->d->cap_workloads, &l->last_workload,
+                   r->workload, &k.workload);
     e = e ? e : note_provenance(l, r);
     if (e) {
         return e;
     }
     const struct atoll__config *o = &l->open;
-    if (!l->has_open || o->model != k.model || o->strategy != k.strategy || o->workload != k.workload || o->tpus != k.tpus) {
+    if (!l->has_open || o->model != k.model || o->strategy != k.strategy ||
+        o->workload != k.workload || o->tpus != k.tpus) {
         e = close_config(l);
         if (e) {
             return e;
@@ -348,7 +388,8 @@ struct newest {
     size_t n, cap, cap_last, at;
     bool failed;
 };
-static int newest_experiment(void *u, const struct atoll_experiment_row *r) {
+static int newest_experiment(void *u, const struct atoll_experiment_row *r)
+{
     struct newest *w = u;
     char *key = atoll_strdup(r->key);
     if (!key || atoll_grow((void **)&w->keys, &w->cap, w->n + 1, sizeof *w->keys) ||
@@ -360,7 +401,8 @@ static int newest_experiment(void *u, const struct atoll_experiment_row *r) {
     w->last[w->n++] = NULL;
     return 0;
 }
-static int newest_run(void *u, const struct atoll_run_row *r) {
+static int newest_run(void *u, const struct atoll_run_row *r)
+{
     struct newest *w = u;
     if (r->started && (!w->last[w->at] || strcmp(r->started, w->last[w->at]) > 0)) {
         atoll_free(w->last[w->at]);
@@ -370,7 +412,8 @@ static int newest_run(void *u, const struct atoll_run_row *r) {
     return 0;
 }
 
-int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *err) {
+int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *err)
+{
     struct newest w = {0};
     size_t best = 0;
     int e = atoll_store_each_experiment(s, newest_experiment, &w, err);
@@ -382,7 +425,9 @@ int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *er
         }
     }
     if (!e && w.n == 0) {
-        e = atoll_fail(err, ATOLL_ENOTFOUND, "the database holds no experiment, expected at least one (atoll bench writes it)");
+        e = atoll_fail(
+            err, ATOLL_ENOTFOUND,
+            "the database holds no experiment, expected at least one (atoll bench writes it)");
     }
     if (e == ATOLL_ENOMEM) {
         atoll_fail_nomem(err, "the list of experiments", 0);
@@ -400,7 +445,9 @@ int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *er
     return e;
 }
 
-int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d, struct atoll_err *err) {
+int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d,
+                       struct atoll_err *err)
+{
     struct load l = {.d = d, .err = err, .key = experiment};
     char *newest = NULL;
     int e = experiment ? 0 : atoll__report_newest(s, &newest, err);
@@ -428,9 +475,10 @@ int atoll__report_load(struct atoll_store *s, const char *experiment, struct ato
     return e;
 }
 
-void atoll__report_unload(struct atoll__data *d) {
-    void *const all[] = {d->models, d->strategies, d->workloads, d->hosts, d->plans, d->stages,
-                         d->layers, d->configs,    d->best,      d->spread};
+void atoll__report_unload(struct atoll__data *d)
+{
+    void *const all[] = {d->models, d->strategies, d->workloads, d->hosts, d->plans,
+                         d->stages, d->layers,     d->configs,   d->best,  d->spread};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         atoll_free(all[i]);
     }

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Markdown passes HTML through and a bar ends a cell: both are disarmed. */
-static void put_markdown(struct atoll_buf *b, const char *s) {
+static void put_markdown(struct atoll_buf *b, const char *s)
+{
     for (const char *p = s ? s : ""; *p; p++) {
         if (*p == '\n' || *p == '\r') {
             atoll_buf_puts(b, " ");
@@ -23,7 +24,8 @@ static void put_markdown(struct atoll_buf *b, const char *s) {
     }
 }
 
-static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t best) {
+static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t best)
+{
     if (best < 0) {
         atoll_buf_puts(b, " – |");
         return;
@@ -32,7 +34,8 @@ static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t be
     const struct atoll__config *c = &d->configs[k->config];
     const struct atoll__estimate *e = &c->metric[k->metric];
     const double scale = atoll__metric_scale(k->metric);
-    atoll_buf_printf(b, " %s %s", atoll__text_short(&d->arena, e->value * scale, 4), atoll__metric_unit(k->metric));
+    atoll_buf_printf(b, " %s %s", atoll__text_short(&d->arena, e->value * scale, 4),
+                     atoll__metric_unit(k->metric));
     if (isfinite(e->low95)) {
         atoll_buf_printf(b, " [%s, %s]", atoll__text_short(&d->arena, e->low95 * scale, 4),
                          atoll__text_short(&d->arena, e->high95 * scale, 4));
@@ -42,8 +45,10 @@ static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t be
     atoll_buf_puts(b, " |");
 }
 
-static void put_table(struct atoll__data *d, struct atoll_buf *b) {
-    atoll_buf_puts(b, "| model | streams on one TPU | least time | most throughput | least energy |\n|---|---|---|---|---|\n");
+static void put_table(struct atoll__data *d, struct atoll_buf *b)
+{
+    atoll_buf_puts(b, "| model | streams on one TPU | least time | most throughput | least energy "
+                      "|\n|---|---|---|---|---|\n");
     for (uint32_t m = 0; m < d->n_models; m++) {
         atoll_buf_puts(b, "| ");
         put_markdown(b, atoll__report_label(d, m));
@@ -55,7 +60,8 @@ static void put_table(struct atoll__data *d, struct atoll_buf *b) {
     }
 }
 
-static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b) {
+static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b)
+{
     const char *model = NULL;
     atoll_buf_puts(b, "# ");
     put_markdown(b, d->experiment.name ? d->experiment.name : "experiment");
@@ -83,7 +89,8 @@ static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct
     }
 }
 
-int atoll__write_markdown(struct atoll_store *s, const char *path, struct atoll_err *err) {
+int atoll__write_markdown(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
     struct atoll__data d;
     struct atoll_verdict v = {0};
     struct atoll_buf b = {0};
@@ -94,7 +101,8 @@ int atoll__write_markdown(struct atoll_store *s, const char *path, struct atoll_
     e = atoll__report_verdict(&d, &v, err);
     if (!e) {
         put_all(&d, &v, &b);
-        e = b.failed ? atoll_fail_nomem(err, "the text", b.size) : atoll_write_file(path, b.data, b.size, err);
+        e = b.failed ? atoll_fail_nomem(err, "the text", b.size)
+                     : atoll_write_file(path, b.data, b.size, err);
     }
     atoll_buf_finish(&b);
     atoll_verdict_finish(&v);

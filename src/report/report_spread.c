@@ -18,10 +18,12 @@
 #define KEYS_MIN 4
 /* A prior is never worth more: keeps t-tails a little fat where all keys look alike by luck. */
 #define DOF_MAX 400.0
-/* Relative spread of 1e-6: the resolution of stored samples; exact repeats are not infinitely sure. */
+/* Relative spread of 1e-6: the resolution of stored samples; exact repeats are not infinitely sure.
+ */
 #define VAR_MIN 1e-12
 
-static double digamma(double x) {
+static double digamma(double x)
+{
     double sum = 0;
     for (; x < 8; x += 1) {
         sum -= 1 / x;
@@ -30,7 +32,8 @@ static double digamma(double x) {
     return sum + log(x) - 0.5 / x - r * (1.0 / 12 - r * (1.0 / 120 - r / 252));
 }
 
-static double trigamma(double x) {
+static double trigamma(double x)
+{
     double sum = 0;
     for (; x < 8; x += 1) {
         sum += 1 / (x * x);
@@ -39,8 +42,10 @@ static double trigamma(double x) {
     return sum + 1 / x + 0.5 * r + r / x * (1.0 / 6 - r * (1.0 / 30 - r / 42));
 }
 
-/* Solves trigamma(y) = x; trigamma falls monotonically from infinity to 0, so bisection on log y. */
-static double trigamma_inverse(double x) {
+/* Solves trigamma(y) = x; trigamma falls monotonically from infinity to 0, so bisection on log y.
+ */
+static double trigamma_inverse(double x)
+{
     double low = 1e-4, high = 1e6;
     for (int i = 0; i < 80; i++) {
         const double middle = sqrt(low * high);
@@ -53,7 +58,8 @@ static double trigamma_inverse(double x) {
     return sqrt(low * high);
 }
 
-struct atoll__sample atoll__sample_of(const double *values, size_t n) {
+struct atoll__sample atoll__sample_of(const double *values, size_t n)
+{
     struct atoll__sample k = {.mean = NAN, .var = NAN};
     double sum = 0, sum2 = 0;
     for (size_t i = 0; i < n; i++) {
@@ -78,7 +84,8 @@ struct atoll__sample atoll__sample_of(const double *values, size_t n) {
     return k;
 }
 
-void atoll__spread_fit(const struct atoll__sample *keys, size_t n, struct atoll__spread *out) {
+void atoll__spread_fit(const struct atoll__sample *keys, size_t n, struct atoll__spread *out)
+{
     *out = (struct atoll__spread){0};
     double sum = 0, sum2 = 0, noise = 0, used = 0;
     for (size_t i = 0; i < n; i++) {
@@ -105,7 +112,8 @@ void atoll__spread_fit(const struct atoll__sample *keys, size_t n, struct atoll_
     *out = (struct atoll__spread){.var = exp(mean + digamma(dof / 2) - log(dof / 2)), .dof = dof};
 }
 
-double atoll__spread_var(const struct atoll__spread *s, double var, double dof, double *total) {
+double atoll__spread_var(const struct atoll__spread *s, double var, double dof, double *total)
+{
     if (!(dof > 0) || !isfinite(var)) {
         *total = s->dof;
         return s->dof > 0 ? s->var : NAN;
@@ -114,7 +122,8 @@ double atoll__spread_var(const struct atoll__spread *s, double var, double dof, 
     return (s->dof * s->var + dof * var) / *total;
 }
 
-double atoll__sample_half95(const struct atoll__spread *s, const struct atoll__sample *k) {
+double atoll__sample_half95(const struct atoll__spread *s, const struct atoll__sample *k)
+{
     double dof;
     if (k->n == 0) {
         return NAN;
@@ -123,11 +132,14 @@ double atoll__sample_half95(const struct atoll__spread *s, const struct atoll__s
     return isfinite(var) ? atoll_t975(dof) * sqrt(var / k->n) : NAN;
 }
 
-struct atoll__difference atoll__sample_compare(const struct atoll__spread *s, const struct atoll__sample *a,
-                                               const struct atoll__sample *b, double least) {
+struct atoll__difference atoll__sample_compare(const struct atoll__spread *s,
+                                               const struct atoll__sample *a,
+                                               const struct atoll__sample *b, double least)
+{
     struct atoll__difference r = {.d = b->mean - a->mean, .low95 = NAN, .high95 = NAN, .p = NAN};
     const double own = (a->n > 0 ? a->n - 1.0 : 0) + (b->n > 0 ? b->n - 1.0 : 0);
-    const double sum = (a->n > 1 ? (a->n - 1.0) * a->var : 0) + (b->n > 1 ? (b->n - 1.0) * b->var : 0);
+    const double sum =
+        (a->n > 1 ? (a->n - 1.0) * a->var : 0) + (b->n > 1 ? (b->n - 1.0) * b->var : 0);
     double dof;
     if (a->n == 0 || b->n == 0) {
         return r;

@@ -5,21 +5,34 @@
 #include <math.h>
 #include <string.h>
 
-void atoll__text_html(struct atoll_buf *b, const char *s) {
+void atoll__text_html(struct atoll_buf *b, const char *s)
+{
     for (const char *p = s ? s : ""; *p; p++) {
         switch (*p) {
-        case '&': atoll_buf_puts(b, "&amp;"); break;
-        case '<': atoll_buf_puts(b, "&lt;"); break;
-        case '>': atoll_buf_puts(b, "&gt;"); break;
-        case '"': atoll_buf_puts(b, "&quot;"); break;
-        case '\'': atoll_buf_puts(b, "&#39;"); break;
-        default: atoll_buf_append(b, p, 1);
+        case '&':
+            atoll_buf_puts(b, "&amp;");
+            break;
+        case '<':
+            atoll_buf_puts(b, "&lt;");
+            break;
+        case '>':
+            atoll_buf_puts(b, "&gt;");
+            break;
+        case '"':
+            atoll_buf_puts(b, "&quot;");
+            break;
+        case '\'':
+            atoll_buf_puts(b, "&#39;");
+            break;
+        default:
+            atoll_buf_append(b, p, 1);
         }
     }
 }
 
 /* Bytes of the UTF-8 sequence at s, 0 when it is not one (RFC 3629: no surrogates, no overlong). */
-static size_t utf8_length(const unsigned char *s) {
+static size_t utf8_length(const unsigned char *s)
+{
     if (s[0] < 0x80) {
         return 1;
     }
@@ -38,7 +51,8 @@ static size_t utf8_length(const unsigned char *s) {
     return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
 }
 
-void atoll__text_json(struct atoll_buf *b, const char *s) {
+void atoll__text_json(struct atoll_buf *b, const char *s)
+{
     if (!s) {
         atoll_buf_puts(b, "null");
         return;
@@ -64,7 +78,8 @@ void atoll__text_json(struct atoll_buf *b, const char *s) {
     atoll_buf_puts(b, "\"");
 }
 
-void atoll__text_number(struct atoll_buf *b, double v, int digits) {
+void atoll__text_number(struct atoll_buf *b, double v, int digits)
+{
     char text[40];
     if (!isfinite(v)) {
         atoll_buf_puts(b, "null");
@@ -74,7 +89,8 @@ void atoll__text_number(struct atoll_buf *b, double v, int digits) {
     atoll_buf_append(b, text, (size_t)n);
 }
 
-void atoll__text_csv(struct atoll_buf *b, const char *s) {
+void atoll__text_csv(struct atoll_buf *b, const char *s)
+{
     if (!s) {
         return;
     }
@@ -91,7 +107,8 @@ void atoll__text_csv(struct atoll_buf *b, const char *s) {
     atoll_buf_puts(b, "\"");
 }
 
-const char *atoll__text_short(struct atoll_arena *a, double v, int digits) {
+const char *atoll__text_short(struct atoll_arena *a, double v, int digits)
+{
     if (!isfinite(v)) {
         return "unknown";
     }
@@ -126,7 +143,8 @@ const char *atoll__text_short(struct atoll_arena *a, double v, int digits) {
     return s ? s : "?";
 }
 
-const char *atoll__text_bytes(struct atoll_arena *a, double bytes) {
+const char *atoll__text_bytes(struct atoll_arena *a, double bytes)
+{
     static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
     size_t u = 0;
     if (!isfinite(bytes)) {
@@ -135,7 +153,8 @@ const char *atoll__text_bytes(struct atoll_arena *a, double bytes) {
     for (; bytes >= 1024 && u < 3; u++) {
         bytes /= 1024;
     }
-    const char *s = u == 0 ? atoll_arena_printf(a, "%.0f B", bytes)
-                           : atoll_arena_printf(a, "%s\xc2\xa0%s", atoll__text_short(a, bytes, 3), units[u]);
+    const char *s =
+        u == 0 ? atoll_arena_printf(a, "%.0f B", bytes)
+               : atoll_arena_printf(a, "%s\xc2\xa0%s", atoll__text_short(a, bytes, 3), units[u]);
     return s ? s : "?";
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chrome trace JSON of one run ("Trace Event Format", Google 2016; Perfetto opens it). Begin and end
- * events must nest on a track, but a TPU computes while it streams: each TPU gets as many tracks
- * (lanes) as its overlapping spans need, and a span goes to the first lane where it nests.
+ * Chrome trace JSON of one run ("Trace Event Format", Google 2016; Perfetto opens it). Begin and
+ * end events must nest on a track, but a TPU computes while it streams: each TPU gets as many
+ * tracks (lanes) as its overlapping spans need, and a span goes to the first lane where it nests.
  */
 #include "report_internal.h"
 
@@ -27,21 +27,26 @@ struct out {
     size_t events;
 };
 
-static void comma(struct out *o) {
+static void comma(struct out *o)
+{
     atoll_buf_puts(o->b, o->events++ ? ",\n" : "\n");
 }
 
 /* Trace times are microseconds; three decimals keep the nanoseconds. */
-static void put_time(struct out *o, uint64_t t_ns) {
+static void put_time(struct out *o, uint64_t t_ns)
+{
     const uint64_t t = t_ns - o->zero_ns;
-    atoll_buf_printf(o->b, "\"ts\":%llu.%03u", (unsigned long long)(t / 1000), (unsigned)(t % 1000));
+    atoll_buf_printf(o->b, "\"ts\":%llu.%03u", (unsigned long long)(t / 1000),
+                     (unsigned)(t % 1000));
 }
 
-static unsigned track_of(const struct lanes *l, size_t lane) {
+static unsigned track_of(const struct lanes *l, size_t lane)
+{
     return l->tpu * 16u + (unsigned)lane;
 }
 
-static void put_end(struct out *o, const struct lanes *l, size_t lane) {
+static void put_end(struct out *o, const struct lanes *l, size_t lane)
+{
     struct lane *k = &l->v[lane];
     comma(o);
     atoll_buf_printf(o->b, "{\"ph\":\"E\",\"pid\":1,\"tid\":%u,", track_of(l, lane));
@@ -49,13 +54,17 @@ static void put_end(struct out *o, const struct lanes *l, size_t lane) {
     atoll_buf_puts(o->b, "}");
 }
 
-static void put_track_name(struct out *o, const struct lanes *l, size_t lane) {
+static void put_track_name(struct out *o, const struct lanes *l, size_t lane)
+{
     comma(o);
-    atoll_buf_printf(o->b, "{\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"name\":\"thread_name\",\"args\":{\"name\":\"TPU %u%s\"}}",
+    atoll_buf_printf(o->b,
+                     "{\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"name\":\"thread_name\",\"args\":{"
+                     "\"name\":\"TPU %u%s\"}}",
                      track_of(l, lane), l->tpu, lane ? " (at the same time)" : "");
 }
 
-static int put_span(struct out *o, struct lanes *l, const struct atoll_span *s) {
+static int put_span(struct out *o, struct lanes *l, const struct atoll_span *s)
+{
     size_t k = 0;
     for (; k < l->n; k++) {
         struct lane *lane = &l->v[k];
@@ -81,13 +90,16 @@ static int put_span(struct out *o, struct lanes *l, const struct atoll_span *s) 
     comma(o);
     atoll_buf_printf(o->b, "{\"ph\":\"B\",\"pid\":1,\"tid\":%u,", track_of(l, k));
     put_time(o, s->start_ns);
-    atoll_buf_printf(o->b, ",\"name\":\"%s\",\"cat\":\"tpu\",\"args\":{\"input\":%llu,\"pipeline\":%u,\"stage\":%u}}",
-                     s->kind < sizeof kinds / sizeof *kinds ? kinds[s->kind] : "other", (unsigned long long)s->item, s->pipeline,
-                     s->stage);
+    atoll_buf_printf(
+        o->b,
+        ",\"name\":\"%s\",\"cat\":\"tpu\",\"args\":{\"input\":%llu,\"pipeline\":%u,\"stage\":%u}}",
+        s->kind < sizeof kinds / sizeof *kinds ? kinds[s->kind] : "other",
+        (unsigned long long)s->item, s->pipeline, s->stage);
     return 0;
 }
 
-static void finish_lanes(struct out *o, struct lanes *l, bool close) {
+static void finish_lanes(struct out *o, struct lanes *l, bool close)
+{
     for (size_t k = 0; k < l->n; k++) {
         while (close && l->v[k].n > 0) {
             put_end(o, l, k);
@@ -99,7 +111,8 @@ static void finish_lanes(struct out *o, struct lanes *l, bool close) {
 }
 
 /* By TPU, then start, the longer first: a span that holds others comes before them. */
-static int compare_spans(const void *x, const void *y) {
+static int compare_spans(const void *x, const void *y)
+{
     const struct atoll_span *a = x, *b = y;
     int c = (a->tpu > b->tpu) - (a->tpu < b->tpu);
     c = c ? c : (a->start_ns > b->start_ns) - (a->start_ns < b->start_ns);
@@ -108,7 +121,8 @@ static int compare_spans(const void *x, const void *y) {
     return c ? c : (a->kind > b->kind) - (a->kind < b->kind);
 }
 
-static int put_spans(struct out *o, struct atoll_span *spans, size_t n) {
+static int put_spans(struct out *o, struct atoll_span *spans, size_t n)
+{
     struct lanes l = {0};
     int e = 0;
     if (n) {
@@ -126,7 +140,9 @@ static int put_spans(struct out *o, struct atoll_span *spans, size_t n) {
     return e;
 }
 
-static void put_power(struct out *o, const uint64_t *t_ns, const float *mw, size_t n, uint32_t rails, char *names) {
+static void put_power(struct out *o, const uint64_t *t_ns, const float *mw, size_t n,
+                      uint32_t rails, char *names)
+{
     char *rest = names;
     for (uint32_t r = 0; r < rails; r++) {
         char *end = rest ? strchr(rest, ',') : NULL;
@@ -154,14 +170,15 @@ struct wanted {
     bool found;
     struct atoll_buf *b;
 };
-static int on_run(void *u, const struct atoll_run_row *r) {
+static int on_run(void *u, const struct atoll_run_row *r)
+{
     struct wanted *w = u;
     if (r->id != w->id) {
         return 0;
     }
     w->found = true;
-    atoll_buf_puts(w->b, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"schema\":\"atoll.trace/1\",\"version\":\"" ATOLL_VERSION
-                         "\",\"model\":");
+    atoll_buf_puts(w->b, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"schema\":\"atoll.trace/"
+                         "1\",\"version\":\"" ATOLL_VERSION "\",\"model\":");
     atoll__text_json(w->b, r->model);
     atoll_buf_puts(w->b, ",\"strategy\":");
     atoll__text_json(w->b, r->strategy);
@@ -169,8 +186,8 @@ static int on_run(void *u, const struct atoll_run_row *r) {
     atoll__text_json(w->b, r->workload);
     atoll_buf_puts(w->b, ",\"origin\":");
     atoll__text_json(w->b, r->origin);
-    atoll_buf_printf(w->b, ",\"tpus\":%lld,\"repeat\":%lld,\"run\":%lld},\"traceEvents\":[", (long long)r->tpus,
-                     (long long)r->repeat, (long long)r->id);
+    atoll_buf_printf(w->b, ",\"tpus\":%lld,\"repeat\":%lld,\"run\":%lld},\"traceEvents\":[",
+                     (long long)r->tpus, (long long)r->repeat, (long long)r->id);
     return 0;
 }
 
@@ -183,21 +200,24 @@ struct series {
     uint32_t rails;
 };
 
-static int put_events(struct atoll_buf *b, struct series *s, struct atoll_err *err) {
+static int put_events(struct atoll_buf *b, struct series *s, struct atoll_err *err)
+{
     struct out o = {.b = b, .zero_ns = UINT64_MAX};
     for (size_t i = 0; i < s->n_spans; i++) {
         o.zero_ns = s->spans[i].start_ns < o.zero_ns ? s->spans[i].start_ns : o.zero_ns;
     }
     o.zero_ns = s->n && s->t_ns[0] < o.zero_ns ? s->t_ns[0] : o.zero_ns;
     comma(&o);
-    atoll_buf_puts(b, "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"atoll\"}}");
+    atoll_buf_puts(
+        b, "{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":\"atoll\"}}");
     const int e = put_spans(&o, s->spans, s->n_spans);
     put_power(&o, s->t_ns, s->mw, s->n, s->rails, s->names);
     atoll_buf_puts(b, "\n]}\n");
     return e || b->failed ? atoll_fail_nomem(err, "the trace", b->size) : 0;
 }
 
-int atoll_report_trace(struct atoll_store *s, int64_t run, const char *path, struct atoll_err *err) {
+int atoll_report_trace(struct atoll_store *s, int64_t run, const char *path, struct atoll_err *err)
+{
     struct atoll_buf b = {0};
     struct series k = {0};
     struct wanted w = {.id = run, .b = &b};
@@ -209,7 +229,9 @@ int atoll_report_trace(struct atoll_store *s, int64_t run, const char *path, str
     e = e ? e : atoll_store_get_trace(s, run, &k.t_ns, &k.mw, &k.n, &k.rails, err);
     e = e ? e : atoll_store_get_trace_names(s, run, &k.names, err);
     if (!e && k.n == 0 && k.n_spans == 0) {
-        e = atoll_fail(err, ATOLL_ENOTFOUND, "run %lld kept no timeline and no power trace, expected an experiment with keep_trace: first or all",
+        e = atoll_fail(err, ATOLL_ENOTFOUND,
+                       "run %lld kept no timeline and no power trace, expected an experiment with "
+                       "keep_trace: first or all",
                        (long long)run);
     }
     e = e ? e : put_events(&b, &k, err);

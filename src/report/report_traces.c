@@ -6,7 +6,7 @@
 
 #define TRACES_MAX 6
 #define POINTS_MAX 4000
-#define SPANS_MAX 3000
+#define SPANS_MAX  3000
 
 struct candidate {
     int64_t run, repeat;
@@ -19,7 +19,8 @@ struct search {
     size_t n, cap, hint;
 };
 
-static int on_run(void *u, const struct atoll_run_row *r) {
+static int on_run(void *u, const struct atoll_run_row *r)
+{
     struct search *s = u;
     const struct atoll__data *d = s->d;
     if (r->status && strcmp(r->status, "done") != 0) {
@@ -29,21 +30,25 @@ static int on_run(void *u, const struct atoll_run_row *r) {
         const size_t i = (s->hint + k) % d->n_configs;
         const struct atoll__config *c = &d->configs[i];
         if (c->tpus != r->tpus || strcmp(d->strategies[c->strategy], r->strategy) != 0 ||
-            strcmp(d->workloads[c->workload], r->workload) != 0 || strcmp(d->models[c->model].row.spec, r->model) != 0) {
+            strcmp(d->workloads[c->workload], r->workload) != 0 ||
+            strcmp(d->models[c->model].row.spec, r->model) != 0) {
             continue;
         }
         s->hint = i;
         if (atoll_grow((void **)&s->list, &s->cap, s->n + 1, sizeof *s->list)) {
             return ATOLL_ENOMEM;
         }
-        s->list[s->n++] = (struct candidate){.run = r->id, .repeat = r->repeat, .config = (uint32_t)i};
+        s->list[s->n++] =
+            (struct candidate){.run = r->id, .repeat = r->repeat, .config = (uint32_t)i};
         return 0;
     }
     return 0;
 }
 
 /* Lowest and highest value of each rail in each step, so that no spike is lost. */
-static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *mw, size_t n, uint32_t rails) {
+static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *mw, size_t n,
+                        uint32_t rails)
+{
     const size_t steps = n <= POINTS_MAX ? n : POINTS_MAX / 2, points = n <= POINTS_MAX ? 1 : 2;
     atoll_buf_puts(b, ",\"t_ms\":[");
     for (size_t k = 0; k < steps * points; k++) {
@@ -71,7 +76,9 @@ static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *
     atoll_buf_puts(b, rails ? "]]" : "]");
 }
 
-static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, size_t n, uint64_t zero_ns) {
+static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, size_t n,
+                        uint64_t zero_ns)
+{
     static const char *const names[] = {"tpu", "kind", "item", "s", "e"};
     n = n > SPANS_MAX ? SPANS_MAX : n;
     atoll_buf_puts(b, ",\"spans\":{");
@@ -79,7 +86,8 @@ static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, siz
         atoll_buf_printf(b, "%s\"%s\":[", k ? "," : "", names[k]);
         for (size_t i = 0; i < n; i++) {
             const struct atoll_span *p = &spans[i];
-            const double value[] = {p->tpu, p->kind, (double)p->item, ((double)p->start_ns - (double)zero_ns) * 1e-6,
+            const double value[] = {p->tpu, p->kind, (double)p->item,
+                                    ((double)p->start_ns - (double)zero_ns) * 1e-6,
                                     ((double)p->end_ns - (double)zero_ns) * 1e-6};
             atoll_buf_puts(b, i ? "," : "");
             atoll__text_number(b, value[k], 9);
@@ -90,7 +98,8 @@ static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, siz
 }
 
 /* Names of the rails, in the trace's order. */
-static void write_rail_names(struct atoll_buf *b, char *names, uint32_t rails) {
+static void write_rail_names(struct atoll_buf *b, char *names, uint32_t rails)
+{
     char *rest = names;
     for (uint32_t i = 0; i < rails; i++) {
         char *comma = rest ? strchr(rest, ',') : NULL;
@@ -103,8 +112,9 @@ static void write_rail_names(struct atoll_buf *b, char *names, uint32_t rails) {
     }
 }
 
-static int write_one(struct atoll_store *s, const struct atoll__data *d, const struct candidate *c, size_t *written,
-                     struct atoll_buf *b, struct atoll_err *err) {
+static int write_one(struct atoll_store *s, const struct atoll__data *d, const struct candidate *c,
+                     size_t *written, struct atoll_buf *b, struct atoll_err *err)
+{
     uint64_t *t_ns = NULL;
     float *mw = NULL;
     struct atoll_span *spans = NULL;
@@ -121,8 +131,11 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
         goto done;
     }
     const struct atoll__config *k = &d->configs[c->config];
-    atoll_buf_printf(b, "%s{\"m\":%u,\"s\":%u,\"t\":%lld,\"w\":%u,\"run\":%lld,\"repeat\":%lld,\"points\":%zu,\"rails\":[", *written ? ",\n" : "",
-                     k->model, k->strategy, (long long)k->tpus, k->workload, (long long)c->run, (long long)c->repeat, n);
+    atoll_buf_printf(b,
+                     "%s{\"m\":%u,\"s\":%u,\"t\":%lld,\"w\":%u,\"run\":%lld,\"repeat\":%lld,"
+                     "\"points\":%zu,\"rails\":[",
+                     *written ? ",\n" : "", k->model, k->strategy, (long long)k->tpus, k->workload,
+                     (long long)c->run, (long long)c->repeat, n);
     write_rail_names(b, names, rails);
     atoll_buf_puts(b, "]");
     write_trace(b, t_ns, mw, n, rails);
@@ -137,7 +150,9 @@ done:
     return e;
 }
 
-int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b, struct atoll_err *err) {
+int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b,
+                         struct atoll_err *err)
+{
     struct search w = {.d = d};
     size_t written = 0;
     atoll_buf_puts(b, ",\n\"traces\":[");

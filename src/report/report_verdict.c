@@ -15,136 +15,173 @@ struct out {
     bool failed;
 };
 
-static void say(struct out *o, const char *model, const char *topic, bool beyond_noise, const char *sentence) {
+static void say(struct out *o, const char *model, const char *topic, bool beyond_noise,
+                const char *sentence)
+{
     if (!sentence) {
         o->failed = true;
         return;
     }
-    o->list[o->n++] = (struct atoll_finding){.model = model, .topic = topic, .sentence = sentence, .beyond_noise = beyond_noise};
+    o->list[o->n++] = (struct atoll_finding){
+        .model = model, .topic = topic, .sentence = sentence, .beyond_noise = beyond_noise};
 }
 
-static const char *arrangement_of(struct out *o, const struct atoll__config *c) {
+static const char *arrangement_of(struct out *o, const struct atoll__config *c)
+{
     return atoll__report_arrangement(o->a, o->d->strategies[c->strategy], c->tpus);
 }
 
 /* "17.44 ms (95 % 17.40 to 17.49)" */
-static const char *estimate(struct out *o, const struct atoll__config *c, enum atoll__metric m) {
+static const char *estimate(struct out *o, const struct atoll__config *c, enum atoll__metric m)
+{
     const struct atoll__estimate *e = &c->metric[m];
     const double k = atoll__metric_scale(m);
     const char *s;
     if (isfinite(e->low95)) {
-        s = atoll_arena_printf(o->a, "%s %s (95 %% %s to %s)", atoll__text_short(o->a, e->value * k, 4), atoll__metric_unit(m),
-                               atoll__text_short(o->a, e->low95 * k, 4), atoll__text_short(o->a, e->high95 * k, 4));
+        s = atoll_arena_printf(o->a, "%s %s (95 %% %s to %s)",
+                               atoll__text_short(o->a, e->value * k, 4), atoll__metric_unit(m),
+                               atoll__text_short(o->a, e->low95 * k, 4),
+                               atoll__text_short(o->a, e->high95 * k, 4));
     } else {
-        s = atoll_arena_printf(o->a, "%s %s (one repeat, no interval)", atoll__text_short(o->a, e->value * k, 4),
-                               atoll__metric_unit(m));
+        s = atoll_arena_printf(o->a, "%s %s (one repeat, no interval)",
+                               atoll__text_short(o->a, e->value * k, 4), atoll__metric_unit(m));
     }
     return s ? s : "?";
 }
 
 /* "2.92 times (2.90 to 2.94)" */
-static const char *times(struct out *o, double r, double low, double high) {
-    const char *s = isfinite(low) ? atoll_arena_printf(o->a, "%s times (%s to %s)", atoll__text_short(o->a, r, 3),
-                                                       atoll__text_short(o->a, low, 3), atoll__text_short(o->a, high, 3))
-                                  : atoll_arena_printf(o->a, "%s times", atoll__text_short(o->a, r, 3));
+static const char *times(struct out *o, double r, double low, double high)
+{
+    const char *s =
+        isfinite(low)
+            ? atoll_arena_printf(o->a, "%s times (%s to %s)", atoll__text_short(o->a, r, 3),
+                                 atoll__text_short(o->a, low, 3), atoll__text_short(o->a, high, 3))
+            : atoll_arena_printf(o->a, "%s times", atoll__text_short(o->a, r, 3));
     return s ? s : "?";
 }
 
 /* --------------------------------------------------------------------------- what streams */
 
-static void say_streams(struct out *o, const struct atoll__model *m, const char *label) {
+static void say_streams(struct out *o, const struct atoll__model *m, const char *label)
+{
     const char *s;
     if (!isfinite(m->off_one_bytes)) {
         return;
     }
     if (m->off_one_bytes <= 0) {
         const double bytes = m->row.stored_bytes;
-        s = isfinite(bytes) ? atoll_arena_printf(o->a, "Nothing streams: all %s of its weights stay on one chip (computed).",
-                                                 atoll__text_bytes(o->a, bytes))
-                            : atoll_arena_printf(o->a, "Nothing streams: all of its weights stay on one chip (computed).");
+        s = isfinite(bytes)
+                ? atoll_arena_printf(
+                      o->a, "Nothing streams: all %s of its weights stay on one chip (computed).",
+                      atoll__text_bytes(o->a, bytes))
+                : atoll_arena_printf(
+                      o->a, "Nothing streams: all of its weights stay on one chip (computed).");
         say(o, label, "streams", true, s);
         return;
     }
     const char *one = atoll__text_bytes(o->a, m->off_one_bytes);
     const struct atoll__plan *p = m->resident_plan >= 0 ? &o->d->plans[m->resident_plan] : NULL;
     if (p && m->resident_tpus > 0) {
-        s = atoll_arena_printf(o->a, "It streams: on one TPU %s cross the link for every inference; %lld TPUs are the fewest that hold "
-                                     "it all (%s, computed).",
-                               one, (long long)m->resident_tpus, atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus));
+        s = atoll_arena_printf(o->a,
+                               "It streams: on one TPU %s cross the link for every inference; %lld "
+                               "TPUs are the fewest that hold "
+                               "it all (%s, computed).",
+                               one, (long long)m->resident_tpus,
+                               atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus));
     } else if (p && p->row.tpus > 1) {
-        s = atoll_arena_printf(o->a, "It streams: on one TPU %s cross the link for every inference, and no pipeline tried holds it "
-                                     "all; least, %s, with %s (computed).",
+        s = atoll_arena_printf(o->a,
+                               "It streams: on one TPU %s cross the link for every inference, and "
+                               "no pipeline tried holds it "
+                               "all; least, %s, with %s (computed).",
                                one, atoll__text_bytes(o->a, p->row.off_chip_bytes),
                                atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus));
     } else {
-        s = atoll_arena_printf(o->a, "It streams: on one TPU %s cross the link for every inference; no pipeline of more TPUs was "
-                                     "planned (computed).", one);
+        s = atoll_arena_printf(o->a,
+                               "It streams: on one TPU %s cross the link for every inference; no "
+                               "pipeline of more TPUs was "
+                               "planned (computed).",
+                               one);
     }
     say(o, label, "streams", true, s);
 }
 
 /* ------------------------------------------------------------------------- which one wins */
 
-static const char *const winner_of[] = {"Least time for one input", "Most throughput", "Least energy per inference"};
+static const char *const winner_of[] = {"Least time for one input", "Most throughput",
+                                        "Least energy per inference"};
 static const char *const gain_of[] = {"as fast as", "the throughput of", "less energy than"};
 
-static const char *ties_of(struct out *o, const struct atoll__best *b) {
+static const char *ties_of(struct out *o, const struct atoll__best *b)
+{
     if (b->ties == 0) {
         return "";
     }
-    const char *s = atoll_arena_printf(o->a, " No difference beyond noise to %zu other arrangement%s of %zu.", b->ties,
-                                       b->ties == 1 ? "" : "s", b->compared);
+    const char *s =
+        atoll_arena_printf(o->a, " No difference beyond noise to %zu of the other %zu arrangements.",
+                           b->ties, b->compared - 1);
     return s ? s : "?";
 }
 
-static const char *gain(struct out *o, const struct atoll__best *b) {
+static const char *gain(struct out *o, const struct atoll__best *b)
+{
     const char *s;
     if (b->metric == ATOLL__ENERGY) {
         /* Energy reads better as the share that is saved. */
-        s = atoll_arena_printf(o->a, "; %s %% (%s to %s) less than one TPU", atoll__text_short(o->a, 100 * (1 - 1 / b->ratio), 3),
+        s = atoll_arena_printf(o->a, "; %s %% (%s to %s) less than one TPU",
+                               atoll__text_short(o->a, 100 * (1 - 1 / b->ratio), 3),
                                atoll__text_short(o->a, 100 * (1 - 1 / b->ratio_low95), 3),
                                atoll__text_short(o->a, 100 * (1 - 1 / b->ratio_high95), 3));
     } else {
-        s = atoll_arena_printf(o->a, "; %s %s one TPU", times(o, b->ratio, b->ratio_low95, b->ratio_high95), gain_of[b->metric]);
+        s = atoll_arena_printf(o->a, "; %s %s one TPU",
+                               times(o, b->ratio, b->ratio_low95, b->ratio_high95),
+                               gain_of[b->metric]);
     }
     return s ? s : "?";
 }
 
-static void say_winner(struct out *o, const struct atoll__best *b, const char *label) {
+static void say_winner(struct out *o, const struct atoll__best *b, const char *label)
+{
     const struct atoll__config *c = &o->d->configs[b->config];
     const char *topic = atoll__metric_name(b->metric), *figure = estimate(o, c, b->metric), *s;
     if (b->compared == 1) {
-        s = atoll_arena_printf(o->a, "%s: %s, %s; nothing else was run to compare.", winner_of[b->metric], arrangement_of(o, c), figure);
+        s = atoll_arena_printf(o->a, "%s: %s, %s; nothing else was run to compare.",
+                               winner_of[b->metric], arrangement_of(o, c), figure);
         say(o, label, topic, false, s);
     } else if (!b->noise_known) {
-        s = atoll_arena_printf(o->a, "%s: %s, %s; with one repeat of each the noise is not known.", winner_of[b->metric],
-                               arrangement_of(o, c), figure);
+        s = atoll_arena_printf(o->a, "%s: %s, %s; with one repeat of each the noise is not known.",
+                               winner_of[b->metric], arrangement_of(o, c), figure);
         say(o, label, topic, false, s);
     } else if (b->single >= 0 && (size_t)b->single == b->config && b->ties > 0) {
-        s = atoll_arena_printf(o->a, "%s: no difference beyond noise between one TPU, %s, and the best of %zu arrangements.",
-                               winner_of[b->metric], figure, b->compared);
+        s = atoll_arena_printf(
+            o->a,
+            "%s: no difference beyond noise between one TPU, %s, and the best of %zu arrangements.",
+            winner_of[b->metric], figure, b->compared);
         say(o, label, topic, false, s);
     } else if (b->single >= 0 && (size_t)b->single == b->config) {
-        const struct atoll__config *r = &o->d->configs[b->runner_up >= 0 ? (size_t)b->runner_up : b->config];
-        s = atoll_arena_printf(o->a, "%s: one TPU alone, %s; next comes %s with %s.", winner_of[b->metric], figure, arrangement_of(o, r),
+        const struct atoll__config *r =
+            &o->d->configs[b->runner_up >= 0 ? (size_t)b->runner_up : b->config];
+        s = atoll_arena_printf(o->a, "%s: one TPU alone, %s; next comes %s with %s.",
+                               winner_of[b->metric], figure, arrangement_of(o, r),
                                estimate(o, r, b->metric));
         say(o, label, topic, true, s);
     } else if (b->single >= 0 && !b->beyond_noise) {
-        s = atoll_arena_printf(o->a, "%s: %s, %s; no difference beyond noise to one TPU.", winner_of[b->metric], arrangement_of(o, c),
-                               figure);
+        s = atoll_arena_printf(o->a, "%s: %s, %s; no difference beyond noise to one TPU.",
+                               winner_of[b->metric], arrangement_of(o, c), figure);
         say(o, label, topic, false, s);
     } else {
-        s = atoll_arena_printf(o->a, "%s: %s, %s%s.%s", winner_of[b->metric], arrangement_of(o, c), figure,
-                               b->single >= 0 ? gain(o, b) : "", ties_of(o, b));
+        s = atoll_arena_printf(o->a, "%s: %s, %s%s.%s", winner_of[b->metric], arrangement_of(o, c),
+                               figure, b->single >= 0 ? gain(o, b) : "", ties_of(o, b));
         say(o, label, topic, true, s);
     }
 }
 
 /* ------------------------------------------------------------------------------ bottleneck */
 
-static const char *largest_part(const struct atoll_stage_row *s, double *us) {
+static const char *largest_part(const struct atoll_stage_row *s, double *us)
+{
     const double parts[] = {s->compute_us, s->stream_us, s->input_us, s->output_us, s->call_us};
-    static const char *const names[] = {"compute", "streaming weights", "its input", "its output", "the host's call"};
+    static const char *const names[] = {"compute", "streaming weights", "its input", "its output",
+                                        "the host's call"};
     size_t k = 0;
     for (size_t i = 1; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i] > parts[k] || !isfinite(parts[k])) {
@@ -155,8 +192,10 @@ static const char *largest_part(const struct atoll_stage_row *s, double *us) {
     return names[k];
 }
 
-static void say_bottleneck(struct out *o, const struct atoll__model *m, const char *label) {
-    const int64_t at = m->best[ATOLL__THROUGHPUT] >= 0 ? m->best[ATOLL__THROUGHPUT] : m->best[ATOLL__LATENCY];
+static void say_bottleneck(struct out *o, const struct atoll__model *m, const char *label)
+{
+    const int64_t at =
+        m->best[ATOLL__THROUGHPUT] >= 0 ? m->best[ATOLL__THROUGHPUT] : m->best[ATOLL__LATENCY];
     const int64_t plan = at >= 0 ? o->d->configs[o->d->best[at].config].plan : -1;
     const struct atoll__plan *p = plan >= 0 ? &o->d->plans[plan] : NULL;
     const struct atoll_stage_row *slow = NULL;
@@ -179,17 +218,22 @@ static void say_bottleneck(struct out *o, const struct atoll__model *m, const ch
     }
     const char *part = largest_part(slow, &us);
     const char *share = isfinite(us) && slow->service_us > 0
-                            ? atoll_arena_printf(o->a, ", most of it %s (%s ms)", part, atoll__text_short(o->a, us / 1e3, 3))
+                            ? atoll_arena_printf(o->a, ", most of it %s (%s ms)", part,
+                                                 atoll__text_short(o->a, us / 1e3, 3))
                             : "";
-    const char *where = in_pipeline > 1 ? atoll_arena_printf(o->a, "stage %lld of %lld, TPU %s, operators %lld to %lld,",
-                                                             (long long)slow->stage + 1, (long long)in_pipeline,
-                                                             slow->tpus ? slow->tpus : "?", (long long)slow->first_op,
-                                                             (long long)slow->last_op)
-                                        : "the one stage, the whole model,";
-    const char *spread = in_pipeline > 1 && least > 0
-                             ? atoll_arena_printf(o->a, " It takes %s times as long as the shortest stage of the plan.",
-                                                  atoll__text_short(o->a, slow->service_us / least, 3))
-                             : "";
+    const char *where =
+        in_pipeline > 1
+            ? atoll_arena_printf(o->a, "stage %lld of %lld, TPU %s, operators %lld to %lld,",
+                                 (long long)slow->stage + 1, (long long)in_pipeline,
+                                 slow->tpus ? slow->tpus : "?", (long long)slow->first_op,
+                                 (long long)slow->last_op)
+            : "the one stage, the whole model,";
+    const char *spread =
+        in_pipeline > 1 && least > 0
+            ? atoll_arena_printf(o->a,
+                                 " It takes %s times as long as the shortest stage of the plan.",
+                                 atoll__text_short(o->a, slow->service_us / least, 3))
+            : "";
     if (!share || !where || !spread) {
         o->failed = true;
         return;
@@ -200,7 +244,9 @@ static void say_bottleneck(struct out *o, const struct atoll__model *m, const ch
                            atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus), spread));
 }
 
-int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v, struct atoll_err *err) {
+int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
+                          struct atoll_err *err)
+{
     *v = (struct atoll_verdict){0};
     v->arena = atoll_calloc(1, sizeof *v->arena);
     if (!v->arena) {
@@ -233,7 +279,9 @@ int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v, 
     return e;
 }
 
-int atoll_verdict_make(struct atoll_store *s, const char *experiment, struct atoll_verdict *v, struct atoll_err *err) {
+int atoll_verdict_make(struct atoll_store *s, const char *experiment, struct atoll_verdict *v,
+                       struct atoll_err *err)
+{
     struct atoll__data d;
     struct atoll_verdict made;
     int e = atoll__report_load(s, experiment, &d, err);
@@ -248,7 +296,8 @@ int atoll_verdict_make(struct atoll_store *s, const char *experiment, struct ato
     return e;
 }
 
-void atoll_verdict_finish(struct atoll_verdict *v) {
+void atoll_verdict_finish(struct atoll_verdict *v)
+{
     if (v && v->arena) {
         atoll_arena_finish(v->arena);
         atoll_free(v->arena);

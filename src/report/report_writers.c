@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err) {
+int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
     struct atoll__data d;
     struct atoll_verdict v = {0};
     struct atoll_buf b = {0};
@@ -22,7 +23,8 @@ int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err 
 }
 
 /* Reads and judges everything, writes nothing: for benchmarks and as a check of a database. */
-static int write_null(struct atoll_store *s, const char *path, struct atoll_err *err) {
+static int write_null(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
     struct atoll_verdict v;
     (void)path;
     const int e = atoll_verdict_make(s, NULL, &v, err);
@@ -32,13 +34,15 @@ static int write_null(struct atoll_store *s, const char *path, struct atoll_err 
     return e;
 }
 
-static void append_line(void *u, const char *line) {
+static void append_line(void *u, const char *line)
+{
     atoll_buf_puts(u, line);
     atoll_buf_puts(u, "\n");
 }
 
 /* sha256 of the canonical dump: equal exactly when two databases hold the same results. */
-static int write_hash(struct atoll_store *s, const char *path, struct atoll_err *err) {
+static int write_hash(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
     struct atoll_buf b = {0};
     char hex[66];
     int e = atoll_store_dump(s, true, append_line, &b, err);
@@ -55,7 +59,8 @@ static int write_hash(struct atoll_store *s, const char *path, struct atoll_err 
 }
 
 static const struct atoll_report_writer writers[] = {
-    {"html", "html", "one self-contained page with verdict, charts and tables", false, atoll__write_html},
+    {"html", "html", "one self-contained page with verdict, charts and tables", false,
+     atoll__write_html},
     {"csv", "", "a directory with runs.csv, segments.csv and samples.csv", true, atoll__write_csv},
     {"json", "json", "verdict and all configurations as one object", false, atoll__write_json},
     {"markdown", "md", "verdict and best arrangements as text", false, atoll__write_markdown},
@@ -63,12 +68,14 @@ static const struct atoll_report_writer writers[] = {
     {"hash", "sha256", "sha256 of the canonical dump", false, write_hash},
 };
 
-const struct atoll_report_writer *atoll_report_writers(size_t *n) {
+const struct atoll_report_writer *atoll_report_writers(size_t *n)
+{
     *n = sizeof writers / sizeof *writers;
     return writers;
 }
 
-const struct atoll_report_writer *atoll_report_writer_find(const char *name) {
+const struct atoll_report_writer *atoll_report_writer_find(const char *name)
+{
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
         if (strcmp(writers[i].name, name) == 0) {
             return &writers[i];

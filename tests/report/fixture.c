@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KIB 1024.0
-#define MIB (1024.0 * 1024.0)
-#define ON_CHIP (7.6 * MIB)
+#define KIB        1024.0
+#define MIB        (1024.0 * 1024.0)
+#define ON_CHIP    (7.6 * MIB)
 #define MAX_STAGES 8
 
 struct net {
@@ -17,16 +17,17 @@ struct net {
     double depthwise; ///< share of the compute that depthwise layers take
 };
 static const struct net nets[FIXTURE_MODELS] = {
-    {"mobilenet_v1", 4.3, 2300, 31, 224, .28},      {"mobilenet_v2", 3.7, 2500, 66, 224, .42},
-    {"resnet18", 11.3, 4100, 30, 224, 0},           {"resnet50", 24.6, 9300, 73, 224, 0},
-    {"resnet101", 43.2, 17800, 141, 224, 0},        {"resnet152", 58.4, 26100, 209, 224, 0},
-    {"inception_v3", 23.1, 10400, 126, 299, 0},     {"inception_v4", 41.4, 21800, 205, 299, 0},
-    {"densenet121", 8.4, 8100, 372, 224, 0},        {"densenet201", 19.8, 14400, 612, 224, 0},
-    {"xception", 22.1, 15900, 134, 299, .35},       {"efficientnet_lite4", 13.6, 9900, 158, 300, .38},
-    {"vgg16", 132.4, 24100, 22, 224, 0},            {"squeezenet1_1", 1.3, 1700, 41, 224, 0},
+    {"mobilenet_v1", 4.3, 2300, 31, 224, .28},  {"mobilenet_v2", 3.7, 2500, 66, 224, .42},
+    {"resnet18", 11.3, 4100, 30, 224, 0},       {"resnet50", 24.6, 9300, 73, 224, 0},
+    {"resnet101", 43.2, 17800, 141, 224, 0},    {"resnet152", 58.4, 26100, 209, 224, 0},
+    {"inception_v3", 23.1, 10400, 126, 299, 0}, {"inception_v4", 41.4, 21800, 205, 299, 0},
+    {"densenet121", 8.4, 8100, 372, 224, 0},    {"densenet201", 19.8, 14400, 612, 224, 0},
+    {"xception", 22.1, 15900, 134, 299, .35},   {"efficientnet_lite4", 13.6, 9900, 158, 300, .38},
+    {"vgg16", 132.4, 24100, 22, 224, 0},        {"squeezenet1_1", 1.3, 1700, 41, 224, 0},
 };
 static const char *const hostile_names[] = {
-    "<script>alert(1)</script>", "\"quoted\" & <b>bold</b> 'name'", "bad\xff\xfeutf8", "</script><img src=x onerror=alert(2)>",
+    "<script>alert(1)</script>", "\"quoted\" & <b>bold</b> 'name'",
+    "bad\xff\xfeutf8",           "</script><img src=x onerror=alert(2)>",
     "=HYPERLINK(\"x\")",
 };
 
@@ -56,13 +57,23 @@ struct writer {
 };
 static const char key[] = "f1x7u4e0f1x7u4e0f1x7u4e0f1x7u4e0f1x7u4e0f1x7u4e0f1x7u4e0f1x7u4e0";
 
-struct fixture fixture_default(void) {
-    return (struct fixture){.seed = 1, .models = FIXTURE_MODELS, .tpus = 8, .repeats = 5, .samples = 20, .partitions = true,
-                            .time_factor = 1, .run_sd = 0.005, .within_sd = 0.014};
+struct fixture fixture_default(void)
+{
+    return (struct fixture){.seed = 1,
+                            .models = FIXTURE_MODELS,
+                            .tpus = 8,
+                            .repeats = 5,
+                            .samples = 20,
+                            .partitions = true,
+                            .time_factor = 1,
+                            .run_sd = 0.005,
+                            .within_sd = 0.014};
 }
 
-/* A pipeline of n stages: bytes and operators cut evenly, the first stages compute a little more. */
-static void cut(const struct net *m, unsigned n, unsigned first_tpu, struct pipe *p) {
+/* A pipeline of n stages: bytes and operators cut evenly, the first stages compute a little more.
+ */
+static void cut(const struct net *m, unsigned n, unsigned first_tpu, struct pipe *p)
+{
     *p = (struct pipe){.n = n};
     for (unsigned i = 0; i < n; i++) {
         struct stage *s = &p->s[i];
@@ -88,7 +99,8 @@ static void cut(const struct net *m, unsigned n, unsigned first_tpu, struct pipe
     }
 }
 
-static void figures(struct plan *p, unsigned board_tpus) {
+static void figures(struct plan *p, unsigned board_tpus)
+{
     double hz = 0;
     p->latency = INFINITY;
     p->on = p->off = 0;
@@ -100,56 +112,109 @@ static void figures(struct plan *p, unsigned board_tpus) {
     }
     p->interval = 1e6 / hz;
     /* Board 4.6 W and 0.35 W of each TPU idle, 1.4 W more of a busy one, 0.9 mJ a streamed MiB. */
-    p->energy = (4.6 + 0.35 * board_tpus) * p->interval * 1e-3 + 1.4 * p->p[0].latency * 1e-3 + 0.9 * p->p[0].off / MIB;
+    p->energy = (4.6 + 0.35 * board_tpus) * p->interval * 1e-3 + 1.4 * p->p[0].latency * 1e-3 +
+                0.9 * p->p[0].off / MIB;
 }
 
 /* ------------------------------------------------------------------------------- rows */
 
-static int put_experiment(struct writer *w) {
+static int put_experiment(struct writer *w)
+{
     struct atoll_experiment_row e = {
-        .key = key, .name = w->f->hostile ? "<script>alert('x')</script>" : "fixture", .yaml = "name: fixture\nrepeats: 5\n",
-        .board = "asus_crl_g18u", .board_title = "ASUS CRL-G18U-P3DF, 8 Edge TPUs on PCIe", .board_yaml = "name: asus_crl_g18u\n",
-        .device = "sim", .meter = "synth", .clock = "max", .runner = "c", .compiler = "v16", .atoll_version = ATOLL_VERSION,
-        .device_version = "sim 1", .seed = w->f->seed, .repeats = w->f->repeats, .tpus_max = w->f->tpus,
+        .key = key,
+        .name = w->f->hostile ? "<script>alert('x')</script>" : "fixture",
+        .yaml = "name: fixture\nrepeats: 5\n",
+        .board = "asus_crl_g18u",
+        .board_title = "ASUS CRL-G18U-P3DF, 8 Edge TPUs on PCIe",
+        .board_yaml = "name: asus_crl_g18u\n",
+        .device = "sim",
+        .meter = "synth",
+        .clock = "max",
+        .runner = "c",
+        .compiler = "v16",
+        .atoll_version = ATOLL_VERSION,
+        .device_version = "sim 1",
+        .seed = w->f->seed,
+        .repeats = w->f->repeats,
+        .tpus_max = w->f->tpus,
         .assumptions = "link bandwidth of the card is assumed\nidle power of the board is assumed"};
     return atoll_store_put_experiment(w->s, &e, w->err);
 }
 
-static int put_model(struct writer *w, unsigned m) {
+static int put_model(struct writer *w, unsigned m)
+{
     const struct net *k = &nets[m];
     const bool hostile = w->f->hostile && m < sizeof hostile_names / sizeof *hostile_names;
-    snprintf(w->names[m], sizeof w->names[m], hostile ? "%s" : "zoo:%s", hostile ? hostile_names[m] : k->name);
+    snprintf(w->names[m], sizeof w->names[m], hostile ? "%s" : "zoo:%s",
+             hostile ? hostile_names[m] : k->name);
     w->spec[m] = w->names[m];
     struct atoll_model_row r = {
-        .spec = w->spec[m], .label = hostile ? hostile_names[m] : k->name,
-        .sha256 = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", .source = "table of the fixture",
-        .ops = k->ops, .macs = k->compute_us * 2e5, .weight_bytes = k->stored_mib * MIB * 0.97,
-        .stored_bytes = k->stored_mib * MIB, .input_h = k->size, .input_w = k->size};
+        .spec = w->spec[m],
+        .label = hostile ? hostile_names[m] : k->name,
+        .sha256 = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        .source = "table of the fixture",
+        .ops = k->ops,
+        .macs = k->compute_us * 2e5,
+        .weight_bytes = k->stored_mib * MIB * 0.97,
+        .stored_bytes = k->stored_mib * MIB,
+        .input_h = k->size,
+        .input_w = k->size};
     int e = atoll_store_put_model(w->s, &r, w->err);
-    static const char *const ops[] = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX"};
-    static const char *const bounds[] = {"array", "depthwise", "vector", "vector", "link", "vector"};
+    static const char *const ops[] = {"CONV_2D",         "DEPTHWISE_CONV_2D", "ADD",
+                                      "AVERAGE_POOL_2D", "FULLY_CONNECTED",   "SOFTMAX"};
+    static const char *const bounds[] = {"array",  "depthwise", "vector",
+                                         "vector", "link",      "vector"};
     for (int i = 0; !e && i < k->ops; i++) {
-        const int kind = i + 1 == k->ops ? 5 : i + 2 == k->ops ? 4 : i + 3 == k->ops ? 3 : i % 5 == 4 ? 2 : i % 2 && k->depthwise > 0;
+        const int kind = i + 1 == k->ops   ? 5
+                         : i + 2 == k->ops ? 4
+                         : i + 3 == k->ops ? 3
+                         : i % 5 == 4      ? 2
+                                           : i % 2 && k->depthwise > 0;
         const double share = kind == 1 ? k->depthwise : kind == 0 ? 1 - k->depthwise : 0.05;
-        struct atoll_layer_row l = {.experiment = key, .model = w->spec[m], .index = i, .op = ops[kind], .bound = bounds[kind],
-                                    .us = k->compute_us / k->ops * share * 2, .cycles = 1e4, .ideal_cycles = 9e3, .macs = 1e6,
-                                    .stored_bytes = 1e4, .stream_bytes = 0};
+        struct atoll_layer_row l = {.experiment = key,
+                                    .model = w->spec[m],
+                                    .index = i,
+                                    .op = ops[kind],
+                                    .bound = bounds[kind],
+                                    .us = k->compute_us / k->ops * share * 2,
+                                    .cycles = 1e4,
+                                    .ideal_cycles = 9e3,
+                                    .macs = 1e6,
+                                    .stored_bytes = 1e4,
+                                    .stream_bytes = 0};
         e = atoll_store_put_layer(w->s, &l, w->err);
     }
     return e;
 }
 
-static int put_plan(struct writer *w, unsigned m, const struct plan *p, const char *skipped) {
+static int put_plan(struct writer *w, unsigned m, const struct plan *p, const char *skipped)
+{
     unsigned stages = 0;
     for (unsigned i = 0; i < p->n; i++) {
         stages += p->p[i].n;
     }
-    struct atoll_plan_row r = {
-        .experiment = key, .model = w->spec[m], .strategy = p->strategy, .tpus = p->tpus, .tpus_used = stages,
-        .n_pipelines = p->n, .n_stages = stages, .json = "{}", .latency_us = p->latency, .latency_u95_us = p->latency * 0.03,
-        .latency_worst_us = p->latency, .interval_us = p->interval, .throughput_hz = 1e6 / p->interval, .energy_mj = p->energy,
-        .energy_u95_mj = p->energy * 0.05, .lower_bound = NAN, .gap_frac = NAN, .on_chip_bytes = p->on, .off_chip_bytes = p->off,
-        .skipped = skipped, .bottleneck = "the slowest stage", .streams = p->off > 0 ? "something streams" : "nothing streams"};
+    struct atoll_plan_row r = {.experiment = key,
+                               .model = w->spec[m],
+                               .strategy = p->strategy,
+                               .tpus = p->tpus,
+                               .tpus_used = stages,
+                               .n_pipelines = p->n,
+                               .n_stages = stages,
+                               .json = "{}",
+                               .latency_us = p->latency,
+                               .latency_u95_us = p->latency * 0.03,
+                               .latency_worst_us = p->latency,
+                               .interval_us = p->interval,
+                               .throughput_hz = 1e6 / p->interval,
+                               .energy_mj = p->energy,
+                               .energy_u95_mj = p->energy * 0.05,
+                               .lower_bound = NAN,
+                               .gap_frac = NAN,
+                               .on_chip_bytes = p->on,
+                               .off_chip_bytes = p->off,
+                               .skipped = skipped,
+                               .bottleneck = "the slowest stage",
+                               .streams = p->off > 0 ? "something streams" : "nothing streams"};
     if (w->f->doctor_plan) {
         w->f->doctor_plan(w->f->user, &r);
     }
@@ -161,13 +226,33 @@ static int put_plan(struct writer *w, unsigned m, const struct plan *p, const ch
             snprintf(tpus, sizeof tpus, "%d", s->tpu);
             snprintf(first, sizeof first, "block%d/conv", s->first / 3);
             snprintf(last, sizeof last, "block%d/add", s->last / 3);
-            struct atoll_stage_row row = {
-                .experiment = key, .model = w->spec[m], .strategy = p->strategy, .tpus_key = p->tpus, .pipeline = i, .stage = k,
-                .tpus = tpus, .n_ops = s->last - s->first + 1, .first_op = s->first, .last_op = s->last, .first_name = first,
-                .last_name = last, .stored_bytes = s->stored, .on_chip_bytes = s->on, .off_chip_bytes = s->off,
-                .narrow_bytes_per_tile = 90000, .input_bytes = s->in, .output_bytes = s->out, .compute_us = s->compute,
-                .stream_us = s->stream, .input_us = s->input, .output_us = s->output, .call_us = s->call, .latency_us = s->service,
-                .service_us = s->service, .load_us = s->stored / 300, .strips = 0};
+            struct atoll_stage_row row = {.experiment = key,
+                                          .model = w->spec[m],
+                                          .strategy = p->strategy,
+                                          .tpus_key = p->tpus,
+                                          .pipeline = i,
+                                          .stage = k,
+                                          .tpus = tpus,
+                                          .n_ops = s->last - s->first + 1,
+                                          .first_op = s->first,
+                                          .last_op = s->last,
+                                          .first_name = first,
+                                          .last_name = last,
+                                          .stored_bytes = s->stored,
+                                          .on_chip_bytes = s->on,
+                                          .off_chip_bytes = s->off,
+                                          .narrow_bytes_per_tile = 90000,
+                                          .input_bytes = s->in,
+                                          .output_bytes = s->out,
+                                          .compute_us = s->compute,
+                                          .stream_us = s->stream,
+                                          .input_us = s->input,
+                                          .output_us = s->output,
+                                          .call_us = s->call,
+                                          .latency_us = s->service,
+                                          .service_us = s->service,
+                                          .load_us = s->stored / 300,
+                                          .strips = 0};
             if (w->f->doctor_stage) {
                 w->f->doctor_stage(w->f->user, &row);
             }
@@ -177,7 +262,8 @@ static int put_plan(struct writer *w, unsigned m, const struct plan *p, const ch
     return e;
 }
 
-static int put_trace(struct writer *w, int64_t run, const struct plan *p) {
+static int put_trace(struct writer *w, int64_t run, const struct plan *p)
+{
     enum { SCANS = 6000, RAILS = 2, ITEMS = 60 };
     static uint64_t t[SCANS];
     static float mw[SCANS * RAILS];
@@ -189,10 +275,16 @@ static int put_trace(struct writer *w, int64_t run, const struct plan *p) {
         double at = 20e6 + item * interval_ns;
         for (unsigned k = 0; k < p->p[0].n; k++) {
             const struct stage *s = &p->p[0].s[k];
-            const double part[3] = {s->input * 1e3, fmax(s->compute, s->stream) * 1e3, s->output * 1e3};
+            const double part[3] = {s->input * 1e3, fmax(s->compute, s->stream) * 1e3,
+                                    s->output * 1e3};
             static const uint8_t kind[3] = {1, 3, 5};
             for (int i = 0; i < 3; i++) {
-                spans[n++] = (struct atoll_span){(uint64_t)at, (uint64_t)(at + part[i]), (uint32_t)s->tpu, 0, k, item,
+                spans[n++] = (struct atoll_span){(uint64_t)at,
+                                                 (uint64_t)(at + part[i]),
+                                                 (uint32_t)s->tpu,
+                                                 0,
+                                                 k,
+                                                 item,
                                                  i == 1 && s->stream > s->compute ? 4 : kind[i]};
                 at += part[i];
             }
@@ -202,31 +294,59 @@ static int put_trace(struct writer *w, int64_t run, const struct plan *p) {
     const double end_ns = 20e6 + ITEMS * interval_ns;
     for (int i = 0; i < SCANS; i++) {
         t[i] = (uint64_t)(i * end_ns / SCANS);
-        const double busy = (double)t[i] < 20e6 ? 0 : 0.5 + 0.5 * sin((double)t[i] / interval_ns * 6.283);
-        mw[i * RAILS] = (float)(5200 + 1500 * busy * p->p[0].n / 2 + 40 * atoll_rng_normal(&w->rng));
+        const double busy =
+            (double)t[i] < 20e6 ? 0 : 0.5 + 0.5 * sin((double)t[i] / interval_ns * 6.283);
+        mw[i * RAILS] =
+            (float)(5200 + 1500 * busy * p->p[0].n / 2 + 40 * atoll_rng_normal(&w->rng));
         mw[i * RAILS + 1] = (float)(1900 + 500 * busy + 15 * atoll_rng_normal(&w->rng));
     }
     int e = atoll_store_put_trace(w->s, run, t, mw, SCANS, RAILS, rails, w->err);
     return e ? e : atoll_store_put_timeline(w->s, run, spans, n, w->err);
 }
 
-static int put_run(struct writer *w, unsigned m, const struct plan *p, const char *workload, unsigned repeat, double sd,
-                   double shared) {
+static int put_run(struct writer *w, unsigned m, const struct plan *p, const char *workload,
+                   unsigned repeat, double sd, double shared)
+{
     const struct fixture *f = w->f;
     const bool busy = strcmp(workload, "saturated") == 0;
     const double factor = f->time_factor * exp(shared + sd * atoll_rng_normal(&w->rng));
     const double count = busy ? 1000 : 100;
-    const double latency = p->latency * factor * (busy ? 1.6 : 1) * exp(1.25 * f->within_sd / sqrt(count) * atoll_rng_normal(&w->rng));
+    const double latency = p->latency * factor * (busy ? 1.6 : 1) *
+                           exp(1.25 * f->within_sd / sqrt(count) * atoll_rng_normal(&w->rng));
     const double interval = busy ? p->interval * factor : latency;
-    const double energy = p->energy * factor * (busy ? 1 : 1.1 * p->latency / p->interval) * exp(0.003 * atoll_rng_normal(&w->rng));
-    struct atoll_run_row r = {
-        .experiment = key, .model = w->spec[m], .strategy = p->strategy, .tpus = p->tpus, .workload = workload, .repeat = repeat,
-        .status = "done", .seed = f->seed * 1000 + (uint64_t)w->order, .order_index = w->order, .origin = "simulated",
-        .host = "fixture", .started = "2026-11-24T08:30:00Z", .wall_s = 0.01, .count = (int64_t)count, .p50_us = latency,
-        .p50_low95_us = latency * 0.998, .p50_high95_us = latency * 1.002, .p90_us = latency * 1.018, .p99_us = latency * 1.034,
-        .min_us = latency * 0.96, .max_us = latency * 1.05, .mean_us = latency, .stdev_us = latency * f->within_sd,
-        .first_us = latency + 9000, .cold_us = NAN, .throughput_hz = 1e6 / interval, .energy_mj = energy,
-        .energy_u95_mj = energy * 0.012, .energy_idle_share_frac = 0.7, .mean_w = energy / interval * 1e3, .temperature_max_c = 52};
+    const double energy = p->energy * factor * (busy ? 1 : 1.1 * p->latency / p->interval) *
+                          exp(0.003 * atoll_rng_normal(&w->rng));
+    struct atoll_run_row r = {.experiment = key,
+                              .model = w->spec[m],
+                              .strategy = p->strategy,
+                              .tpus = p->tpus,
+                              .workload = workload,
+                              .repeat = repeat,
+                              .status = "done",
+                              .seed = f->seed * 1000 + (uint64_t)w->order,
+                              .order_index = w->order,
+                              .origin = "simulated",
+                              .host = "fixture",
+                              .started = "2026-11-24T08:30:00Z",
+                              .wall_s = 0.01,
+                              .count = (int64_t)count,
+                              .p50_us = latency,
+                              .p50_low95_us = latency * 0.998,
+                              .p50_high95_us = latency * 1.002,
+                              .p90_us = latency * 1.018,
+                              .p99_us = latency * 1.034,
+                              .min_us = latency * 0.96,
+                              .max_us = latency * 1.05,
+                              .mean_us = latency,
+                              .stdev_us = latency * f->within_sd,
+                              .first_us = latency + 9000,
+                              .cold_us = NAN,
+                              .throughput_hz = 1e6 / interval,
+                              .energy_mj = energy,
+                              .energy_u95_mj = energy * 0.012,
+                              .energy_idle_share_frac = 0.7,
+                              .mean_w = energy / interval * 1e3,
+                              .temperature_max_c = 52};
     w->order++;
     if (f->doctor_run) {
         f->doctor_run(f->user, &r);
@@ -239,14 +359,22 @@ static int put_run(struct writer *w, unsigned m, const struct plan *p, const cha
         v[i] = latency * exp(f->within_sd * atoll_rng_normal(&w->rng));
     }
     e = e || n == 0 ? e : atoll_store_put_samples(w->s, id, v, n, w->err);
-    struct atoll_rail_row rail = {.run = id, .rail = "12V slot", .energy_mj = energy * count, .u95_mj = energy * count * 0.012,
-                                  .mean_w = r.mean_w, .u_gain_mj = 1, .u_zero_mj = 1, .u_drift_mj = 1, .u_noise_mj = 1,
+    struct atoll_rail_row rail = {.run = id,
+                                  .rail = "12V slot",
+                                  .energy_mj = energy * count,
+                                  .u95_mj = energy * count * 0.012,
+                                  .mean_w = r.mean_w,
+                                  .u_gain_mj = 1,
+                                  .u_zero_mj = 1,
+                                  .u_drift_mj = 1,
+                                  .u_noise_mj = 1,
                                   .u_time_mj = 1};
     e = e ? e : atoll_store_put_rail(w->s, &rail, w->err);
     return !e && f->traces && repeat == 0 && busy && p->tpus >= 4 ? put_trace(w, id, p) : e;
 }
 
-static int put_all_of(struct writer *w, unsigned m, struct plan *p) {
+static int put_all_of(struct writer *w, unsigned m, struct plan *p)
+{
     figures(p, 8);
     int e = put_plan(w, m, p, NULL);
     const double sd = w->f->run_sd * exp(w->f->unlike * atoll_rng_normal(&w->rng));
@@ -262,7 +390,9 @@ static int put_all_of(struct writer *w, unsigned m, struct plan *p) {
 
 /* ------------------------------------------------------------------------------ strategies */
 
-static int put_partitions(struct writer *w, unsigned m, unsigned left, unsigned largest, unsigned *parts, unsigned n) {
+static int put_partitions(struct writer *w, unsigned m, unsigned left, unsigned largest,
+                          unsigned *parts, unsigned n)
+{
     if (left > 0) {
         int e = 0;
         for (unsigned k = left < largest ? left : largest; !e && k > 0; k--) {
@@ -281,13 +411,15 @@ static int put_partitions(struct writer *w, unsigned m, unsigned left, unsigned 
     return put_all_of(w, m, &p);
 }
 
-static int put_strategies(struct writer *w, unsigned m) {
+static int put_strategies(struct writer *w, unsigned m)
+{
     int e = 0;
     struct plan one = {.strategy = "single", .tpus = 1, .n = 1};
     cut(&nets[m], 1, 0, &one.p[0]);
     e = put_all_of(w, m, &one);
     for (unsigned t = 1; !e && t <= w->f->tpus; t++) {
-        struct plan replicas = {.strategy = "replicas", .tpus = t, .n = t}, vendor = {.strategy = "vendor", .tpus = t, .n = 1};
+        struct plan replicas = {.strategy = "replicas", .tpus = t, .n = t},
+                    vendor = {.strategy = "vendor", .tpus = t, .n = 1};
         for (unsigned i = 0; i < t; i++) {
             cut(&nets[m], 1, i, &replicas.p[i]);
         }
@@ -301,7 +433,8 @@ static int put_strategies(struct writer *w, unsigned m) {
     return e ? e : put_plan(w, m, &none, "not in this fixture");
 }
 
-int fixture_write(const char *path, const struct fixture *f, struct atoll_err *err) {
+int fixture_write(const char *path, const struct fixture *f, struct atoll_err *err)
+{
     struct writer w = {.f = f, .err = err};
     atoll_rng_seed(&w.rng, f->seed);
     int e = atoll_store_open(path, ATOLL_STORE_WRITE, &w.s, err);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool set(struct fixture *f, const char *arg) {
+static bool set(struct fixture *f, const char *arg)
+{
     const char *eq = strchr(arg, '=');
     if (!eq) {
         return false;
@@ -37,7 +38,8 @@ static bool set(struct fixture *f, const char *arg) {
     return true;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct fixture f = fixture_default();
     struct atoll_err err = {0};
     const char *page = NULL;

@@ -21,8 +21,8 @@ const errorBars = {
         const raw = set.data[j];
         if (!raw || nan(raw.low) || nan(raw.high)) return;
         const a = scale.getPixelForValue(raw.low), b = scale.getPixelForValue(raw.high);
-        if (Math.abs(a - b) < 1.5) return;
-        const cap = 4;
+        if (Math.abs(a - b) < 3) return;
+        const cap = 3;
         ctx.beginPath();
         if (sideways) {
           ctx.moveTo(a, shape.y); ctx.lineTo(b, shape.y);

@@ -12,11 +12,13 @@ function axis(title, options) {
   return Object.assign({
     title: { display: true, text: title, color: css("--soft"), font: { size: 12.5 } },
     grid: { color: css("--grid"), borderColor: css("--line"), drawTicks: false },
-    ticks: Object.assign({ color: css("--soft"), padding: 6, maxRotation: 0 }, o.ticks),
+    ticks: Object.assign({ color: css("--soft"), padding: 6, maxRotation: 0 },
+      o.rest && o.rest.type === "linear" ? { callback: (v) => group(String(Number(v.toPrecision(8)))) } : null, o.ticks),
   }, o.rest);
 }
 const PLAIN_LOG = {
-  callback(v) { return /^[125]/.test(String(v).replace(/^[0.]+/, "")) ? group(String(v)) : ""; },
+  includeBounds: false,
+  callback(v) { return /^[125]0*$/.test(String(v).replace(/^0\.0*/, "")) ? group(String(v)) : ""; },
   autoSkip: false,
 };
 const logAxis = (title, rest) =>
@@ -128,8 +130,13 @@ function dataTable(chart) {
 
 const choices = {};  // figure id -> the value of its control
 function segmented(id, label, options, changed) {
-  const box = el("span", { class: "seg", role: "group", "aria-label": label });
   if (!(id in choices) || !options.some((o) => o[0] === choices[id])) choices[id] = options[0][0];
+  if (options.length > 4) {
+    const menu = el("select", { "aria-label": label, onchange() { choices[id] = menu.value; changed(); } },
+      options.map(([value, text]) => el("option", { value }, text)));
+    return menu;
+  }
+  const box = el("span", { class: "seg", role: "group", "aria-label": label });
   for (const [value, text] of options) {
     const b = el("button", { type: "button", "aria-pressed": String(choices[id] === value),
       onclick() {
@@ -142,7 +149,7 @@ function segmented(id, label, options, changed) {
   return box;
 }
 
-const FIGURES = [];   // {id, title, note, origin, wide, options, build} in the page's order
+const FIGURES = [];   // {id, title, note, origin, wide, ofAll, options, build} in the page's order
 const CHARTS = new Map();
 
 function frame(f) {

@@ -5,6 +5,15 @@
 const narrow = () => window.innerWidth < 640;
 const TPUS_MAX = D.configs.t.reduce((a, b) => Math.max(a, b), 1);
 
+// Figures that stand side by side are given one height.
+const partitionsMost = new Set(D.configs.s.filter((s, i) => D.configs.t[i] === TPUS_MAX && isPartition(strategyName(s)))).size;
+
+// Limits of a logarithmic axis: the data with a little air.
+function around(points, key) {
+  const v = points.map((p) => p[key]).filter((x) => !nan(x) && x > 0);
+  return v.length ? { min: Math.min(...v) * 0.8, max: Math.max(...v) * 1.25 } : {};
+}
+
 // Series of one strategy over the TPUs; `single` is the first point of each (one TPU is one TPU).
 function overTpus(model, workload, metric, accept) {
   const found = new Map();
@@ -58,10 +67,14 @@ FIGURES.push({
     });
     if (!datasets.length) return "No run of the vendor's cuts with one input at a time.";
     const names = !narrow() && datasets.length <= 22;
+    for (const set of datasets) {
+      set.borderWidth = set.label === modelLabel(STATE.model) ? 3.6 : 1.8;
+    }
     return {
       height: narrow() ? 400 : 470,
       config: lines(datasets, countAxis("TPUs in the pipeline", TPUS_MAX),
-        logAxis(relative ? "time relative to one TPU" : "median inference time, ms"), "latency",
+        logAxis(relative ? "time relative to one TPU" : "median inference time, ms",
+          around(datasets.flatMap((s) => s.data), "y")), "latency",
         { options: { layout: { padding: { right: names ? 190 : 8 } } }, plugins: { endNames: { on: names } } }),
     };
   },
@@ -124,7 +137,7 @@ FIGURES.push({
           borderColor: c, baseColor: c, errorBars: true, errorColor: css("--ink"), barPercentage: 0.82,
           categoryPercentage: 0.95 }] },
         options: { indexAxis: "y", parsing: { xAxisKey: "x", yAxisKey: "y" },
-          scales: { x: axis(k.title + ", " + k.unit, { rest: { beginAtZero: true } }),
+          scales: { x: axis(k.title + ", " + k.unit, { rest: { type: "linear", beginAtZero: true } }),
             y: axis("", { ticks: { autoSkip: false, font: { size: 11.5 } }, rest: { title: { display: false },
               grid: { display: false, borderColor: css("--line") } } }) },
           plugins: { tooltip: configTooltip(() => metric) } },
@@ -161,11 +174,11 @@ FIGURES.push({
       sets.push({ label: key.replace("_", " "), data, showLine: false, borderColor: c, baseColor: c,
         backgroundColor: alpha(c, 0.7), pointStyle: SHAPES[i++ % 7], pointRadius: 4 });
     }
-    return { title: "Time against energy: " + modelLabel(m), height: 360, config: {
+    return { title: "Time against energy: " + modelLabel(m), height: narrow() ? 340 : 70 + 20 * Math.max(14, partitionsMost), config: {
       type: "scatter", data: { datasets: sets },
       options: { parsing: false, scales: {
-        x: logAxis(busy ? "time between results, ms" : "median inference time, ms"),
-        y: logAxis("energy per inference, mJ") },
+        x: logAxis(busy ? "time between results, ms" : "median inference time, ms", around(all, "x")),
+        y: logAxis("energy per inference, mJ", around(all, "y")) },
       plugins: { zoom: { axes: ["x", "y"] }, tooltip: tooltip((item) => {
         const c = item.raw.config;
         return configLines(c, busy ? "throughput" : "latency").concat(metricLines(c, "energy").slice(0, 2));
@@ -174,7 +187,7 @@ FIGURES.push({
 });
 
 FIGURES.push({
-  id: "memory", title: "Memory of each segment", origin: "computed",
+  id: "memory", wide: true, title: "Memory of each segment", origin: "computed",
   note: "Weights that stay on the chip and weights that are streamed for every inference, by the vendor's cuts.",
   build() {
     const m = STATE.model, s = D.strategies.indexOf("vendor"), labels = [], on = [], off = [];
@@ -183,7 +196,7 @@ FIGURES.push({
       const stages = plan === undefined ? [] : STAGES_OF.get(plan) || [];
       if (stages.length && labels.length) { labels.push(["", ""]); on.push(null); off.push(null); }
       stages.forEach((i, n) => {
-        labels.push([String(n + 1), n === Math.floor((stages.length - 1) / 2) ? "of " + stages.length : ""]);
+        labels.push([String(n + 1), n === Math.floor((stages.length - 1) / 2) ? (narrow() ? "/" : "of ") + stages.length : ""]);
         on.push(mib(D.stages.on[i]));
         off.push(mib(D.stages.off[i]));
       });
@@ -191,7 +204,7 @@ FIGURES.push({
     if (!labels.length) return "No vendor cuts of " + modelLabel(m) + " in this database.";
     const set = (label, data, c) => ({ label, data, backgroundColor: c, baseColor: c, bar: true, barPercentage: 0.95,
       categoryPercentage: 0.95 });
-    return { title: "Memory of each segment: " + modelLabel(m), height: 360, config: {
+    return { title: "Memory of each segment: " + modelLabel(m), height: 340, config: {
       type: "bar", data: { labels, datasets: [set("on chip", on, css("--on")), set("off chip, streamed", off, css("--off"))] },
       options: { scales: {
         x: axis("segment, by number of TPUs in the pipeline", { ticks: { autoSkip: false, padding: 2,
@@ -204,7 +217,7 @@ FIGURES.push({
 });
 
 FIGURES.push({
-  id: "kinds", wide: true, title: "Where the time goes", origin: "computed",
+  id: "kinds", wide: true, ofAll: true, title: "Where the time goes", origin: "computed",
   note: "Each model whole on one TPU: share of its time by kind of operator, of all models.",
   options: [["op", "by operator"], ["bound", "by what bounds it"]],
   build() {

@@ -36,7 +36,7 @@ Chart.register(timelineStrip);
 
 if (D.traces.length) {
   FIGURES.push({
-    id: "trace", wide: true, title: "Power of a run",
+    id: "trace", wide: true, ofAll: true, title: "Power of a run",
     note: "Rails over time with what each TPU did above. At most 4000 points a rail: lowest and highest of each step.",
     options: D.traces.map((t, i) => [String(i), modelLabel(t.m) + " · " + arrangement(strategyName(t.s), t.t)
       + " · " + workloadName(t.w)]),
@@ -60,7 +60,7 @@ if (D.traces.length) {
       return { height: 300 + 14 * tracks, title: "Power of a run: " + modelLabel(t.m), config: {
         type: "line", data: { datasets: sets },
         options: { parsing: false, normalized: true, spanGaps: true, layout: { padding: { top: tracks ? 14 * tracks + 10 : 0 } },
-          scales: { x: axis("time, ms", { rest: { type: "linear", min: Math.max(0, begin - 1), max: end } }),
+          scales: { x: axis("time, ms", { ticks: { includeBounds: false }, rest: { type: "linear", min: Math.max(0, begin - 1), max: end } }),
             y: axis("W", { rest: { type: "linear", beginAtZero: true } }) },
           interaction: { mode: "nearest", axis: "x", intersect: false },
           plugins: { timelineStrip: { spans }, zoom: { axes: ["x"] },

@@ -33,8 +33,8 @@ function fit(text, width, size) {
 function stageRow(i, y, w, scale, bottleneck) {
   const S = D.stages, phone = w < 560, left = 12, g = svg("g");
   const textWidth = phone ? w - 2 * left : w * 0.36;
-  const barX = phone ? left : left + textWidth + 14, barW = w - barX - left - 82;
-  const h = phone ? 104 : 64, bars = phone ? y + 44 : y + 10;
+  const barX = phone ? left : left + textWidth + 14, barW = w - barX - left - 180;
+  const h = phone ? 92 : 64, bars = phone ? y + 48 : y + 15;
   g.append(svg("rect", { x: 1, y, width: w - 2, height: h, rx: 8, fill: css("--panel"),
     stroke: bottleneck ? css("--off") : css("--line"), "stroke-width": bottleneck ? 2 : 1 }));
   const name = "Stage " + (S.stage[i] + 1) + " · TPU " + String(S.tpus[i]).replace(/,/g, ", ");
@@ -65,12 +65,7 @@ function stageRow(i, y, w, scale, bottleneck) {
   const off = nan(S.off[i]) ? 0 : S.off[i], on = nan(S.on[i]) ? 0 : S.on[i];
   bar(bars + 20, [[on, css("--on"), "on chip: " + full(on) + " B, computed"],
     [off, css("--off"), "off chip, streamed for each inference: " + full(off) + " B, computed"]],
-  barW / scale.bytes, bytes(on + off));
-  if (off > 0) {
-    g.append(svg("text", { x: barX, y: bars + 50, class: "soft", fill: css("--warn") }, "streams " + bytes(off)));
-  } else {
-    g.append(svg("text", { x: barX, y: bars + 50, class: "soft" }, "all on chip"));
-  }
+  barW / scale.bytes, bytes(on + off) + (off > 0 ? ", " + bytes(off) + " streamed" : ""));
   return { g, h };
 }
 
@@ -125,7 +120,8 @@ function drawPipelines() {
   const key = el("div", { class: "legend" }, PARTS.map(([, title, i]) =>
     el("span", {}, swatch({ bar: true, baseColor: color(i) }), " " + title + "  ")),
   el("span", {}, swatch({ bar: true, baseColor: css("--on") }), " on chip  "),
-  el("span", {}, swatch({ bar: true, baseColor: css("--off") }), " off chip"));
+  el("span", {}, swatch({ bar: true, baseColor: css("--off") }), " off chip"),
+  el("span", {}, "The number is the service time; parts that overlap in time add up to more."));
   box.append(key);
   const width = Math.max(280, Math.min(980, box.clientWidth));
   for (const group of pipelinesOf(plan)) {

@@ -4,7 +4,11 @@
 
 function inked(canvas) {
   if (!canvas.width || !canvas.height) return 0;
-  const p = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  // A copy is read, so that the page's canvas stays on the graphics card.
+  const copy = el("canvas", { width: canvas.width, height: canvas.height });
+  const ctx = copy.getContext("2d", { willReadFrequently: true });
+  ctx.drawImage(canvas, 0, 0);
+  const p = ctx.getImageData(0, 0, canvas.width, canvas.height).data;
   let n = 0;
   for (let i = 3; i < p.length; i += 4) if (p[i] > 0) n++;
   return n / (p.length / 4);

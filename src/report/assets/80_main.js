@@ -5,7 +5,7 @@ function choose(m) {
   STATE.model = m;
   byId("model").value = String(m);
   markCurrent();
-  for (const f of FIGURES) if (!f.wide) draw(f);
+  for (const f of FIGURES) if (!f.ofAll) draw(f);
   drawPipelines();
 }
 function redraw() {
@@ -31,7 +31,7 @@ function main() {
   byId("theme").addEventListener("click", () => theme(isDark() ? "light" : "dark"));
   glance();
   byId("figures").append(...FIGURES.map(frame));
-  for (const f of FIGURES) if (f.wide) draw(f);
+  for (const f of FIGURES) if (f.ofAll) draw(f);
   // The model that gains most from several TPUs tells most on the first screen.
   let first = 0, most = 0;
   D.best.m.forEach((m, i) => {
