@@ -243,7 +243,7 @@ FIGURES.push({
       return { label, bar: true, baseColor: c, backgroundColor: c, barPercentage: 0.85, categoryPercentage: 0.95,
         us, data: us.map((v, i) => (100 * v) / sum.get(models[i])) };
     });
-    return { height: 90 + 24 * models.length, config: { type: "bar",
+    return { height: Math.max(170, 90 + 24 * models.length), config: { type: "bar",
       data: { labels: models.map((m) => (narrow() ? modelLabel(m).slice(0, 15) : modelLabel(m))), datasets: sets },
       options: { indexAxis: "y", scales: {
         x: axis("share of the time on one TPU, %", { rest: { stacked: true, max: 100 } }),
