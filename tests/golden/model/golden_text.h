@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void say(char *out, size_t size, const char *fmt, ...) ATOLL_PRINTF(3, 4);
-static void say(char *out, size_t size, const char *fmt, ...)
+static inline void say(char *out, size_t size, const char *fmt, ...) ATOLL_PRINTF(3, 4);
+static inline void say(char *out, size_t size, const char *fmt, ...)
 {
     const size_t used = strlen(out);
     va_list ap;
@@ -18,14 +18,14 @@ static void say(char *out, size_t size, const char *fmt, ...)
     va_end(ap);
 }
 
-static void say_shape(char *out, size_t size, const struct atoll_tensor *t)
+static inline void say_shape(char *out, size_t size, const struct atoll_tensor *t)
 {
     for (int32_t i = 0; i < t->rank; i++) {
         say(out, size, i > 0 ? "x%d" : "%d", (int)t->shape[i]);
     }
 }
 
-static const char *short_type(enum atoll_type t)
+static inline const char *short_type(enum atoll_type t)
 {
     switch (t) {
     case ATOLL_TYPE_UINT8: return "u8";
@@ -38,7 +38,7 @@ static const char *short_type(enum atoll_type t)
     }
 }
 
-static void say_op(char *out, size_t size, const struct atoll_op *op)
+static inline void say_op(char *out, size_t size, const struct atoll_op *op)
 {
     char buf[64];
     say(out, size, op->code == ATOLL_OP_CUSTOM ? "CUSTOM:%s" : "%s", atoll_op_name(op, buf));
