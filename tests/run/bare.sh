@@ -3,7 +3,8 @@
 # Proves the set-up: a clone of HEAD in a bare Debian 12 root (debootstrap minbase), where only
 # ./run installs things. Needs root, debootstrap and the package registries of the host.
 #
-# usage: bare.sh [VERB...]    what to run there (default: the demo, twice, and look at its results)
+# usage: bare.sh [COMMAND...]    what to run there (default: the demo, twice, and look at its results)
+# ATOLL_ARCH=i386 makes a root of another architecture that this machine can run.
 set -eu
 cd "$(dirname "$0")/../.."
 release=bookworm
@@ -70,7 +71,7 @@ inside() {
 uri=$(mirror)
 [ -n "$uri" ] || die "no Debian mirror for $release is set up in /etc/apt"
 say "Making a bare $release root in $root ..."
-debootstrap --variant=minbase "$release" "$root" "$uri" >"$root.log" 2>&1 || {
+debootstrap ${ATOLL_ARCH:+--arch="$ATOLL_ARCH"} --variant=minbase "$release" "$root" "$uri" >"$root.log" 2>&1 || {
     tail -n 5 "$root.log" >&2
     die "debootstrap failed; $root.log says more."
 }
