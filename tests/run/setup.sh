@@ -43,6 +43,7 @@ fake sudo 'exit 1'
 fake meson 'mkdir -p build; : >build/build.ninja'
 fake ninja ''
 fake python3 'exit 1'
+fake dpkg 'echo amd64'
 
 # A user without root and without sudo gets the one command, and nothing is tried.
 fake dpkg-query 'exit 1'
