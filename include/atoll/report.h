@@ -45,9 +45,9 @@ ATOLL_API int atoll_report_trace(struct atoll_store *s, int64_t run, const char 
 
 /** Comparison of two databases, run by run of the same natural key (without experiment). */
 struct atoll_change {
-    const char *model, *strategy, *workload, *metric; ///< metric: "p50_us", "throughput_hz", "energy_mj"
+    const char *model, *strategy, *workload, *metric; ///< metric: "p50_us", "throughput_hz", "energy_mj"; model and strategy "all": the family's common shift
     int64_t tpus;
-    double a, b;                     ///< medians over repeats
+    double a, b;                     ///< geometric means over repeats; NAN for the common shift of a family
     double ratio, ratio_low95, ratio_high95;
     double p, p_adjusted;            ///< test named in docs/method-statistics.md; Holm over all
     bool worse, better;              ///< beyond noise and beyond the smallest effect that counts

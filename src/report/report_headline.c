@@ -25,7 +25,7 @@ static const char *memory_line(const struct atoll__data *d, struct atoll_arena *
     int64_t least = INT64_MAX, most = 0;
     for (size_t i = 0; i < d->n_models; i++) {
         const struct atoll__model *m = &d->models[i];
-        known += isfinite(m->off_one_bytes);
+        known += isfinite(m->off_one_bytes) ? 1 : 0;
         if (m->off_one_bytes > 0) {
             streams++;
             if (m->resident_tpus > 0) {
