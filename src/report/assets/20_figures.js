@@ -149,7 +149,13 @@ function segmented(id, label, options, changed) {
   return box;
 }
 
-const FIGURES = [];   // {id, title, note, origin, wide, ofAll, options, build} in the page's order
+// The verdict's sentence on the selected model stands over the figure that shows it.
+function findingOf(model, topic) {
+  const found = D.findings.find((f) => f.model === modelLabel(model) && f.topic === topic);
+  return found ? modelLabel(model) + ": " + found.sentence : "";
+}
+
+const FIGURES = [];   // {id, title, note, topic, origin, wide, ofAll, options, build} in the page's order
 const CHARTS = new Map();
 
 function frame(f) {
@@ -161,13 +167,13 @@ function frame(f) {
       details.append(dataTable(CHARTS.get(f.id)));
     }
   });
-  f.dom = { canvas, box, details, title: el("h3", {}, f.title), legend: el("div", { class: "legend" }),
+  f.dom = { canvas, box, details, title: el("h3", {}, f.title), reading: el("p", { class: "reading" }), legend: el("div", { class: "legend" }),
     none: el("p", { class: "none", hidden: "" }), controls: el("div", { class: "controls" }) };
   if (f.options) {
     f.dom.controls.append(segmented(f.id, f.optionLabel || "Shown", f.options, () => draw(f)));
   }
   return el("figure", { id: "fig-" + f.id, class: f.wide ? "wide" : "" },
-    el("figcaption", {}, f.dom.title,
+    el("figcaption", {}, f.dom.title, f.dom.reading,
       el("p", {}, f.note + " ", el("span", { class: "origin" }, f.origin || D.origin))),
     f.dom.controls, box, f.dom.none, f.dom.legend, details);
 }
@@ -187,6 +193,8 @@ function draw(f) {
   if (empty) { f.dom.none.textContent = built; return; }
   if (built.height) f.dom.box.style.height = built.height + "px";
   if (built.title) f.dom.title.textContent = built.title;
+  f.dom.reading.textContent = f.topic ? findingOf(STATE.model, f.topic) : "";
+  f.dom.reading.hidden = !f.dom.reading.textContent;
   const chart = new Chart(f.dom.canvas, built.config);
   CHARTS.set(f.id, chart);
   legend(chart, f.dom.legend);

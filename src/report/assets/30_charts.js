@@ -48,7 +48,7 @@ function lines(datasets, x, y, metric, more) {
 }
 
 FIGURES.push({
-  id: "depth", wide: true, title: "Inference time against pipeline depth",
+  id: "depth", wide: true, topic: "latency", title: "Inference time against pipeline depth",
   note: "Median time of one input through a pipeline cut by the vendor's rule, all models. Bars: 95 % over repeats.",
   options: [["time", "time"], ["speedup", "relative to one TPU"]],
   build() {
@@ -103,12 +103,12 @@ function strategies(metric, workload, unit) {
   };
 }
 FIGURES.push({
-  id: "throughput", title: "Throughput against TPUs",
+  id: "throughput", topic: "throughput", title: "Throughput against TPUs",
   note: "All TPUs kept busy; every strategy. Bars: 95 % over repeats.",
   build: strategies("throughput", loadWorkload, "inferences per second"),
 });
 FIGURES.push({
-  id: "energy", title: "Energy per inference",
+  id: "energy", topic: "energy", title: "Energy per inference",
   note: "Whole board, through the meter, idle share included, all TPUs kept busy. Bars: 95 %, meter included.",
   build: strategies("energy", loadWorkload, "mJ per inference"),
 });
@@ -138,7 +138,7 @@ FIGURES.push({
           categoryPercentage: 0.95 }] },
         options: { indexAxis: "y", parsing: { xAxisKey: "x", yAxisKey: "y" },
           scales: { x: axis(k.title + ", " + k.unit, { rest: { type: "linear", beginAtZero: true } }),
-            y: axis("", { ticks: { autoSkip: false, font: { size: 11.5 } }, rest: { title: { display: false },
+            y: axis("TPUs of each pipeline", { ticks: { autoSkip: false, font: { size: 11.5 } }, rest: {
               grid: { display: false, borderColor: css("--line") } } }) },
           plugins: { tooltip: configTooltip(() => metric) } },
       },
@@ -187,7 +187,7 @@ FIGURES.push({
 });
 
 FIGURES.push({
-  id: "memory", wide: true, title: "Memory of each segment", origin: "computed",
+  id: "memory", wide: true, topic: "streams", title: "Memory of each segment", origin: "computed",
   note: "Weights that stay on the chip and weights that are streamed for every inference, by the vendor's cuts.",
   build() {
     const m = STATE.model, s = D.strategies.indexOf("vendor"), labels = [], on = [], off = [];

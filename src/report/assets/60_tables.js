@@ -61,6 +61,7 @@ const COLUMNS = (() => {
     Object.assign({ name: "Median, ms" }, value("p50", 1e-3, 4, "p50l", "p50h")),
     Object.assign({ name: "p99, ms" }, value("p99", 1e-3, 4)),
     Object.assign({ name: "First, ms" }, value("first", 1e-3, 4)),
+    ...(C.cold.some((v) => !nan(v)) ? [Object.assign({ name: "Cold, ms" }, value("cold", 1e-3, 4))] : []),
     Object.assign({ name: "Per second" }, value("hz", 1, 4, "hzl", "hzh")),
     Object.assign({ name: "Energy, mJ" }, value("mj", 1, 4, "mjl", "mjh")),
     Object.assign({ name: "Off chip" }, { numeric: true, get: (c) => {
@@ -70,7 +71,9 @@ const COLUMNS = (() => {
       const p = planOfConfig(c);
       return cell(p === undefined ? "–" : bytes(D.plans.off[p]), null, true);
     } }),
-    { name: "Repeats", numeric: true, get: (c) => C.n[c] },
+    { name: "Repeats", numeric: true, get: (c) => C.n[c], cell: (c) => cell(String(C.n[c]),
+      [C.failed[c] ? C.failed[c] + " failed" : "", C.throttled[c] ? C.throttled[c] + " throttled" : ""]
+        .filter(Boolean).join(", "), true) },
   ];
 })();
 

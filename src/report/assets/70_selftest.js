@@ -27,8 +27,23 @@ function chartFaults(where) {
     if (a.right - a.left < 120 || a.bottom - a.top < 60) {
       FAULTS.push(where + "no room to draw: " + f.id + " " + Math.round(a.right - a.left) + "x" + Math.round(a.bottom - a.top));
     }
+    tooltipFaults(f, chart, where);
     if (inked(f.dom.canvas) < 0.004) FAULTS.push(where + "empty chart: " + f.id);
   }
+}
+// A tooltip must have words and no hole in them.
+function tooltipFaults(f, chart, where) {
+  chart.data.datasets.forEach((set, datasetIndex) => {
+    const index = set.data.findIndex((p) => !nan(p) && (typeof p === "number" || !nan(p.y)));
+    if (index < 0 || !chart.isDatasetVisible(datasetIndex)) return;
+    chart.tooltip.setActiveElements([{ datasetIndex, index }], { x: 0, y: 0 });
+    chart.update("none");
+    const text = (chart.tooltip.body || []).flatMap((b) => b.lines).join(" | ");
+    if (!text || /undefined|NaN|not known/.test(text)) {
+      FAULTS.push(where + "tooltip of " + f.id + ", " + set.label + ": '" + text + "'");
+    }
+    chart.tooltip.setActiveElements([], { x: 0, y: 0 });
+  });
 }
 function overflowFaults(where) {
   const page = document.documentElement;

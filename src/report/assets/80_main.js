@@ -45,7 +45,16 @@ function main() {
     clearTimeout(wait);
     wait = setTimeout(() => { if (width !== window.innerWidth) { width = window.innerWidth; redraw(); } }, 200);
   });
-  window.addEventListener("beforeprint", () => CHARTS.forEach((c) => c.resize()));
+  // Paper is white: charts are drawn in light colours while printing.
+  let before;
+  window.addEventListener("beforeprint", () => {
+    before = document.documentElement.dataset.theme;
+    theme("light");
+  });
+  window.addEventListener("afterprint", () => {
+    if (before) theme(before);
+    else { delete document.documentElement.dataset.theme; redraw(); }
+  });
   if (flags.includes("selftest")) setTimeout(selftest, 50);
 }
 main();
