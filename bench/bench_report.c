@@ -92,8 +92,8 @@ int main(void)
         return atoll_code_exit(e);
     }
     const double per_10k_s = best_s[1] * 1e4 / (double)runs;
-    printf("report_html_10000_runs,%.3f,s,%.2f,%zu runs; ratio to reading the rows (%.3f s)\n", per_10k_s,
-           best_s[1] / best_s[0], runs, best_s[0]);
+    printf("report_html_10000_runs,%.3f,s,%.2f,%zu runs; ratio to reading the rows (%.3f s)\n",
+           per_10k_s, best_s[1] / best_s[0], runs, best_s[0]);
     printf("report_html_size,%.2f,MB,,limit 3 MB\n", (double)st.st_size * 1e-6);
     return per_10k_s < 2 && st.st_size < 3000000 ? 0 : 1;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file store.h
- * Room `store`: the results database (SQLite), its schema, and nothing else. One file holds any number of
- * experiments. Rows are identified by natural keys, so that databases of shards merge and a resumed
- * sweep knows what it has. Schema: docs/store-schema.md; PRAGMA application_id = 0x61746f6c ("atol"),
- * user_version = schema version.
+ * Room `store`: the results database (SQLite), its schema, and nothing else. One file holds any
+ * number of experiments. Rows are identified by natural keys, so that databases of shards merge and
+ * a resumed sweep knows what it has. Schema: docs/store-schema.md; PRAGMA application_id =
+ * 0x61746f6c ("atol"), user_version = schema version.
  *
- * Errors: ATOLL_EINPUT not a database, foreign, newer schema, damaged; ATOLL_EBUSY locked; ATOLL_EIO disk
- * full or unreadable; always with the file named.
+ * Errors: ATOLL_EINPUT not a database, foreign, newer schema, damaged; ATOLL_EBUSY locked;
+ * ATOLL_EIO disk full or unreadable; always with the file named.
  */
 #ifndef ATOLL_STORE_H
 #define ATOLL_STORE_H
@@ -23,9 +23,11 @@ extern "C" {
 struct atoll_store;
 
 enum atoll_store_mode { ATOLL_STORE_READ, ATOLL_STORE_WRITE /* opens or creates */ };
-ATOLL_API int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **s, struct atoll_err *err);
+ATOLL_API int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **s,
+                               struct atoll_err *err);
 ATOLL_API void atoll_store_close(struct atoll_store **s);
-/** Groups writes; a run and all that belongs to it is one transaction, so kill -9 leaves whole runs. */
+/** Groups writes; a run and all that belongs to it is one transaction, so kill -9 leaves whole
+ * runs. */
 ATOLL_API int atoll_store_begin(struct atoll_store *s, struct atoll_err *err);
 ATOLL_API int atoll_store_commit(struct atoll_store *s, struct atoll_err *err);
 ATOLL_API void atoll_store_rollback(struct atoll_store *s);
@@ -34,7 +36,8 @@ ATOLL_API void atoll_store_rollback(struct atoll_store *s);
  * NAN is stored as NULL and read back as NAN; NULL strings likewise. */
 
 struct atoll_experiment_row {
-    const char *key;        ///< sha256 over the canonical experiment (yaml meaning, board text, seed, atoll version)
+    const char *key; ///< sha256 over the canonical experiment (yaml meaning, board text, seed,
+                     ///< atoll version)
     const char *name, *yaml;
     const char *board, *board_title, *board_yaml;
     const char *device, *meter;
@@ -42,15 +45,15 @@ struct atoll_experiment_row {
     const char *atoll_version, *device_version;
     uint64_t seed;
     int64_t repeats;
-    int64_t units;          ///< runs the whole experiment has (all shards)
+    int64_t units; ///< runs the whole experiment has (all shards)
     int64_t tpus_max;
     const char *assumptions; ///< text: board constants that are assumed, one a line
 };
 struct atoll_model_row {
-    const char *spec;       ///< model argument as in the experiment, natural key
-    const char *label;      ///< short name for people
+    const char *spec;  ///< model argument as in the experiment, natural key
+    const char *label; ///< short name for people
     const char *sha256;
-    const char *source;     ///< paper or file
+    const char *source; ///< paper or file
     int64_t ops;
     double macs, weight_bytes, stored_bytes;
     int64_t input_h, input_w;
@@ -60,50 +63,55 @@ struct atoll_plan_row {
     const char *experiment, *model; ///< keys
     const char *strategy;           ///< "vendor", "partition:4+2+2", ...
     int64_t tpus, tpus_used, n_pipelines, n_stages;
-    const char *json;               ///< plan.json
-    double latency_us, latency_u95_us, latency_worst_us, interval_us, throughput_hz, energy_mj, energy_u95_mj; ///< computed
+    const char *json; ///< plan.json
+    double latency_us, latency_u95_us, latency_worst_us, interval_us, throughput_hz, energy_mj,
+        energy_u95_mj; ///< computed
     double lower_bound, gap_frac;
     double on_chip_bytes, off_chip_bytes; ///< sums over one pipeline set
-    const char *skipped;            ///< why it does not apply, NULL
+    const char *skipped;                  ///< why it does not apply, NULL
     const char *bottleneck, *streams, *next_tpu, *assumption;
 };
 struct atoll_stage_row {
     const char *experiment, *model, *strategy;
-    int64_t tpus_key;               ///< the plan's `tpus`
+    int64_t tpus_key; ///< the plan's `tpus`
     int64_t pipeline, stage;
-    const char *tpus;               ///< "0,1"
+    const char *tpus; ///< "0,1"
     int64_t n_ops, first_op, last_op;
     const char *first_name, *last_name; ///< operator names at its ends
-    double stored_bytes, on_chip_bytes, off_chip_bytes, narrow_bytes_per_tile, input_bytes, output_bytes;
-    double compute_us, stream_us, input_us, output_us, call_us, latency_us, service_us, load_us; ///< computed
+    double stored_bytes, on_chip_bytes, off_chip_bytes, narrow_bytes_per_tile, input_bytes,
+        output_bytes;
+    double compute_us, stream_us, input_us, output_us, call_us, latency_us, service_us,
+        load_us; ///< computed
     int64_t strips;
 };
 /** Where the time of a model goes, whole on one TPU: summed per operator kind and bound. */
 struct atoll_layer_row {
     const char *experiment, *model;
-    int64_t index;                  ///< operator index
-    const char *op, *bound;         ///< "CONV_2D"; "array", "depthwise", "vector", "link", "free", "cpu"
+    int64_t index;          ///< operator index
+    const char *op, *bound; ///< "CONV_2D"; "array", "depthwise", "vector", "link", "free", "cpu"
     double us, cycles, ideal_cycles, macs, stored_bytes, stream_bytes;
 };
 /** One run. Natural key: (experiment, model, strategy, tpus, workload, repeat). */
 struct atoll_run_row {
-    int64_t id;                     ///< set on reading; private to one file
+    int64_t id; ///< set on reading; private to one file
     const char *experiment, *model, *strategy;
     int64_t tpus;
-    const char *workload;           ///< "latency", "saturated", "rate=30", "poisson=30", "cold"
+    const char *workload; ///< "latency", "saturated", "rate=30", "poisson=30", "cold"
     int64_t repeat;
-    const char *status;             ///< "done", "failed"
-    const char *error;              ///< sentence of a failed run
+    const char *status; ///< "done", "failed"
+    const char *error;  ///< sentence of a failed run
     uint64_t seed;
-    int64_t order_index;            ///< place in the shuffled order
-    const char *origin;             ///< "simulated", "measured"
-    const char *host, *started;     ///< wall clock; left out of the canonical dump
-    double wall_s;                  ///< real seconds the run took; left out likewise
-    int64_t count;                  ///< inferences in the steady phase
-    double p50_us, p50_low95_us, p50_high95_us, p90_us, p99_us, min_us, max_us, mean_us, stdev_us; ///< steady, latency of one input
-    double first_us, cold_us;       ///< first inference; creation + first; NAN where not run
+    int64_t order_index;        ///< place in the shuffled order
+    const char *origin;         ///< "simulated", "measured"
+    const char *host, *started; ///< wall clock; left out of the canonical dump
+    double wall_s;              ///< real seconds the run took; left out likewise
+    int64_t count;              ///< inferences in the steady phase
+    double p50_us, p50_low95_us, p50_high95_us, p90_us, p99_us, min_us, max_us, mean_us,
+        stdev_us;             ///< steady, latency of one input
+    double first_us, cold_us; ///< first inference; creation + first; NAN where not run
     double throughput_hz;
-    double energy_mj, energy_u95_mj, energy_idle_share_frac, mean_w; ///< per inference, through the meter
+    double energy_mj, energy_u95_mj, energy_idle_share_frac,
+        mean_w; ///< per inference, through the meter
     double temperature_max_c;
     int64_t throttled, outliers;
     int64_t meter_lost_scans;
@@ -115,56 +123,97 @@ struct atoll_rail_row {
     double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj;
 };
 
-ATOLL_API int atoll_store_put_experiment(struct atoll_store *s, const struct atoll_experiment_row *r, struct atoll_err *err); ///< same key again: kept
-ATOLL_API int atoll_store_put_model(struct atoll_store *s, const struct atoll_model_row *r, struct atoll_err *err);
-ATOLL_API int atoll_store_put_plan(struct atoll_store *s, const struct atoll_plan_row *r, struct atoll_err *err);
-ATOLL_API int atoll_store_put_stage(struct atoll_store *s, const struct atoll_stage_row *r, struct atoll_err *err);
-ATOLL_API int atoll_store_put_layer(struct atoll_store *s, const struct atoll_layer_row *r, struct atoll_err *err);
+ATOLL_API int atoll_store_put_experiment(struct atoll_store *s,
+                                         const struct atoll_experiment_row *r,
+                                         struct atoll_err *err); ///< same key again: kept
+ATOLL_API int atoll_store_put_model(struct atoll_store *s, const struct atoll_model_row *r,
+                                    struct atoll_err *err);
+ATOLL_API int atoll_store_put_plan(struct atoll_store *s, const struct atoll_plan_row *r,
+                                   struct atoll_err *err);
+ATOLL_API int atoll_store_put_stage(struct atoll_store *s, const struct atoll_stage_row *r,
+                                    struct atoll_err *err);
+ATOLL_API int atoll_store_put_layer(struct atoll_store *s, const struct atoll_layer_row *r,
+                                    struct atoll_err *err);
 /** Inserts a run; *id receives its number. The same natural key again: ATOLL_EUSAGE. */
-ATOLL_API int atoll_store_put_run(struct atoll_store *s, const struct atoll_run_row *r, int64_t *id, struct atoll_err *err);
+ATOLL_API int atoll_store_put_run(struct atoll_store *s, const struct atoll_run_row *r, int64_t *id,
+                                  struct atoll_err *err);
 /** Latency samples of a run, microseconds, one compressed blob (0.01 us resolution). */
-ATOLL_API int atoll_store_put_samples(struct atoll_store *s, int64_t run, const double *latency_us, size_t n, struct atoll_err *err);
-ATOLL_API int atoll_store_put_rail(struct atoll_store *s, const struct atoll_rail_row *r, struct atoll_err *err);
+ATOLL_API int atoll_store_put_samples(struct atoll_store *s, int64_t run, const double *latency_us,
+                                      size_t n, struct atoll_err *err);
+ATOLL_API int atoll_store_put_rail(struct atoll_store *s, const struct atoll_rail_row *r,
+                                   struct atoll_err *err);
 /** Power trace: times ns and power mW [n][n_rails]; one compressed blob. */
-ATOLL_API int atoll_store_put_trace(struct atoll_store *s, int64_t run, const uint64_t *t_ns, const float *rail_mw, size_t n, uint32_t n_rails,
+ATOLL_API int atoll_store_put_trace(struct atoll_store *s, int64_t run, const uint64_t *t_ns,
+                                    const float *rail_mw, size_t n, uint32_t n_rails,
                                     const char *const *rail_names, struct atoll_err *err);
 /** Timeline of a run: what each TPU did when (for Perfetto and the report). */
 struct atoll_span {
     uint64_t start_ns, end_ns;
     uint32_t tpu, pipeline, stage;
-    uint64_t item;                  ///< number of the input
-    uint8_t kind;                   ///< 0 host, 1 input, 2 load, 3 compute, 4 stream, 5 output
+    uint64_t item; ///< number of the input
+    uint8_t kind;  ///< 0 host, 1 input, 2 load, 3 compute, 4 stream, 5 output
 };
-ATOLL_API int atoll_store_put_timeline(struct atoll_store *s, int64_t run, const struct atoll_span *spans, size_t n, struct atoll_err *err);
+ATOLL_API int atoll_store_put_timeline(struct atoll_store *s, int64_t run,
+                                       const struct atoll_span *spans, size_t n,
+                                       struct atoll_err *err);
 
 /** Is there a run with this natural key (finished, or failed)? *found. */
-ATOLL_API int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found, struct atoll_err *err);
-/** All natural keys of an experiment's runs at once, for resume: hash set inside; contains() is cheap. */
+ATOLL_API int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key,
+                                  bool *found, struct atoll_err *err);
+/** All natural keys of an experiment's runs at once, for resume: hash set inside; contains() is
+ * cheap. */
 struct atoll_run_set;
-ATOLL_API int atoll_store_run_set(struct atoll_store *s, const char *experiment, struct atoll_run_set **set, struct atoll_err *err);
+ATOLL_API int atoll_store_run_set(struct atoll_store *s, const char *experiment,
+                                  struct atoll_run_set **set, struct atoll_err *err);
 ATOLL_API bool atoll_run_set_has(const struct atoll_run_set *set, const struct atoll_run_row *key);
 ATOLL_API size_t atoll_run_set_count(const struct atoll_run_set *set);
 ATOLL_API void atoll_run_set_close(struct atoll_run_set **set);
 
-/* Reading: the callback gets each row, in natural-key order; return non-zero to stop (returned as is). */
-ATOLL_API int atoll_store_each_experiment(struct atoll_store *s, int (*fn)(void *u, const struct atoll_experiment_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_model(struct atoll_store *s, int (*fn)(void *u, const struct atoll_model_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_plan(struct atoll_store *s, const char *experiment, int (*fn)(void *u, const struct atoll_plan_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_stage(struct atoll_store *s, const char *experiment, int (*fn)(void *u, const struct atoll_stage_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_layer(struct atoll_store *s, const char *experiment, int (*fn)(void *u, const struct atoll_layer_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_run(struct atoll_store *s, const char *experiment, int (*fn)(void *u, const struct atoll_run_row *r), void *u, struct atoll_err *err);
-ATOLL_API int atoll_store_each_rail(struct atoll_store *s, int64_t run, int (*fn)(void *u, const struct atoll_rail_row *r), void *u, struct atoll_err *err);
+/* Reading: the callback gets each row, in natural-key order; return non-zero to stop (returned as
+ * is). */
+ATOLL_API int atoll_store_each_experiment(struct atoll_store *s,
+                                          int (*fn)(void *u, const struct atoll_experiment_row *r),
+                                          void *u, struct atoll_err *err);
+ATOLL_API int atoll_store_each_model(struct atoll_store *s,
+                                     int (*fn)(void *u, const struct atoll_model_row *r), void *u,
+                                     struct atoll_err *err);
+ATOLL_API int atoll_store_each_plan(struct atoll_store *s, const char *experiment,
+                                    int (*fn)(void *u, const struct atoll_plan_row *r), void *u,
+                                    struct atoll_err *err);
+ATOLL_API int atoll_store_each_stage(struct atoll_store *s, const char *experiment,
+                                     int (*fn)(void *u, const struct atoll_stage_row *r), void *u,
+                                     struct atoll_err *err);
+ATOLL_API int atoll_store_each_layer(struct atoll_store *s, const char *experiment,
+                                     int (*fn)(void *u, const struct atoll_layer_row *r), void *u,
+                                     struct atoll_err *err);
+ATOLL_API int atoll_store_each_run(struct atoll_store *s, const char *experiment,
+                                   int (*fn)(void *u, const struct atoll_run_row *r), void *u,
+                                   struct atoll_err *err);
+ATOLL_API int atoll_store_each_rail(struct atoll_store *s, int64_t run,
+                                    int (*fn)(void *u, const struct atoll_rail_row *r), void *u,
+                                    struct atoll_err *err);
 /** Owned arrays (atoll_free); *n = 0 and NULL when the run has none. */
-ATOLL_API int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us, size_t *n, struct atoll_err *err);
-ATOLL_API int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns, float **rail_mw, size_t *n, uint32_t *n_rails, struct atoll_err *err);
-/** Names of the trace's rails, comma-separated, in the trace's order; owned (atoll_free), NULL when there is no trace. */
-ATOLL_API int atoll_store_get_trace_names(struct atoll_store *s, int64_t run, char **names, struct atoll_err *err);
-ATOLL_API int atoll_store_get_timeline(struct atoll_store *s, int64_t run, struct atoll_span **spans, size_t *n, struct atoll_err *err);
+ATOLL_API int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us,
+                                      size_t *n, struct atoll_err *err);
+ATOLL_API int atoll_store_get_trace(struct atoll_store *s, int64_t run, uint64_t **t_ns,
+                                    float **rail_mw, size_t *n, uint32_t *n_rails,
+                                    struct atoll_err *err);
+/** Names of the trace's rails, comma-separated, in the trace's order; owned (atoll_free), NULL when
+ * there is no trace. */
+ATOLL_API int atoll_store_get_trace_names(struct atoll_store *s, int64_t run, char **names,
+                                          struct atoll_err *err);
+ATOLL_API int atoll_store_get_timeline(struct atoll_store *s, int64_t run,
+                                       struct atoll_span **spans, size_t *n, struct atoll_err *err);
 
-/** Adds everything of `in` that `s` has not; identical natural keys with different results are ATOLL_EINPUT. */
-ATOLL_API int atoll_store_merge(struct atoll_store *s, struct atoll_store *in, struct atoll_err *err);
-/** Canonical dump: rows by natural key, without host, wall clock, order and numbers private to a file. Written through `put`. */
-ATOLL_API int atoll_store_dump(struct atoll_store *s, bool canonical, void (*put)(void *u, const char *line), void *u, struct atoll_err *err);
+/** Adds everything of `in` that `s` has not; identical natural keys with different results are
+ * ATOLL_EINPUT. */
+ATOLL_API int atoll_store_merge(struct atoll_store *s, struct atoll_store *in,
+                                struct atoll_err *err);
+/** Canonical dump: rows by natural key, without host, wall clock, order and numbers private to a
+ * file. Written through `put`. */
+ATOLL_API int atoll_store_dump(struct atoll_store *s, bool canonical,
+                               void (*put)(void *u, const char *line), void *u,
+                               struct atoll_err *err);
 
 #ifdef __cplusplus
 }

@@ -116,9 +116,9 @@ static const char *ties_of(struct out *o, const struct atoll__best *b)
     if (b->ties == 0) {
         return "";
     }
-    const char *s =
-        atoll_arena_printf(o->a, " No difference beyond noise to %zu of the other %zu arrangements.",
-                           b->ties, b->compared - 1);
+    const char *s = atoll_arena_printf(
+        o->a, " No difference beyond noise to %zu of the other %zu arrangements.", b->ties,
+        b->compared - 1);
     return s ? s : "?";
 }
 

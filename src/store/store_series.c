@@ -8,7 +8,7 @@
  *             the low bytes only;
  *   timeline  for each span varints: start (difference), length, tpu, pipeline, stage, item
  *             (difference), kind.
- * Varints are little-endian base 128. Raw bytes depend on the values alone; hashes are taken of them.
+ * Varints are little-endian base 128. Raw bytes depend on the values alone; hashes are of them.
  */
 #include "store_internal.h"
 

@@ -2,8 +2,8 @@
 /*
  * How often a comparison is right. Pairs of sweeps with different seeds: with every time 3 % longer
  * on one side at least 99 of 100 must be called a regression, without it at most 5 of 100. Keys
- * whose repeats scatter alike, unlike, and share a cause within a repeat. ATOLL_SEEDS=20 runs 100 pairs
- * of each kind.
+ * whose repeats scatter alike, unlike, and share a cause within a repeat. ATOLL_SEEDS=20 runs 100
+ * pairs of each kind.
  */
 #include "../../unit/atoll_test.h"
 #include "../../unit/report/report_scratch.h"
