@@ -1,0 +1,1 @@
+atoll plan zoo:mobilenet_v1 --tpus

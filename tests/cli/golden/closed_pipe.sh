@@ -1,0 +1,1 @@
+{ atoll info zoo:resnet152 --json; echo "exit $?" >&2; } | :

@@ -1,0 +1,1 @@
+PATH=$(dirname "$(command -v atoll)") atoll compile m.tflite

@@ -1,0 +1,1 @@
+atoll zoo list > /dev/full

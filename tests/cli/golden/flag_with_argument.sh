@@ -1,0 +1,1 @@
+atoll info --json=yes zoo:mobilenet_v1

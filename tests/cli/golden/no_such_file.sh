@@ -1,0 +1,1 @@
+atoll info missing.tflite

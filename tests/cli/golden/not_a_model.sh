@@ -1,0 +1,2 @@
+echo "this is not a model" > x.tflite
+atoll info x.tflite

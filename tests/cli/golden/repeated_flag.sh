@@ -1,0 +1,1 @@
+atoll info --json zoo:mobilenet_v1 --json

@@ -1,0 +1,1 @@
+atoll split zoo:mobilenet_v1 --cuts 9,5 -o parts

@@ -1,0 +1,1 @@
+atoll split zoo:mobilenet_v1 -n 3 -o parts && ls parts

@@ -1,0 +1,1 @@
+atoll split zoo:mobilenet_v1 -n 2 --cuts 3 -o parts

@@ -1,0 +1,1 @@
+atoll plan "zoo:dense_chain?units=1000" --tpus 4 --strategy vendor >/dev/null

@@ -1,0 +1,1 @@
+atoll plan zoo:mobilenet_v1 --board usb4_x86 >/dev/null

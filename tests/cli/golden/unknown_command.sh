@@ -1,0 +1,1 @@
+atoll plna zoo:resnet50

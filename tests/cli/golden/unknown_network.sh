@@ -1,0 +1,1 @@
+atoll info zoo:mobilnet_v2

@@ -1,0 +1,1 @@
+atoll info -z zoo:mobilenet_v1

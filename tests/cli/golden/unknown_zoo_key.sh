@@ -1,0 +1,1 @@
+atoll info "zoo:mobilenet_v2?alpah=1"

@@ -1,0 +1,1 @@
+atoll zoo write mobilenet_v1 --set size=96 -o /nonexistent/m.tflite

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every JSON answer of the command holds the fields that scripts rely on, of the agreed kind.
+
+usage: json_fields.py ATOLL
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ATOLL = os.path.abspath(sys.argv[1])
+NUMBER = (int, float)
+
+
+def or_null(kind):
+    return (kind if isinstance(kind, tuple) else (kind,)) + (type(None),)
+
+
+def run(*args, code=0):
+    done = subprocess.run([ATOLL, *args], capture_output=True, text=True, check=False)
+    assert done.returncode == code, f'{args}: exit {done.returncode}: {done.stderr}'
+    return done.stdout
+
+
+def answer(command, *args, code=0):
+    """The one JSON object of an answer; twice the same bytes."""
+    text = run(*args, '--json', code=code)
+    j = json.loads(text)
+    assert j['schema'] == f'atoll.{command}/1', j['schema']
+    assert isinstance(j['version'], str)
+    return j
+
+
+def fields(where, j, kinds):
+    for name, kind in kinds.items():
+        assert name in j, f'{where}: {name} is missing'
+        good = isinstance(j[name], kind) and (kind is bool or not isinstance(j[name], bool)
+                                              or kind == or_null(bool))
+        assert good, f'{where}: {name} is {j[name]!r}'
+
+
+def of_list(where, items, kind):
+    assert isinstance(items, list), f'{where}: not a list'
+    assert all(isinstance(i, kind) for i in items), f'{where}: {items!r}'
+
+
+PLAN = {'strategy': str, 'latency_us': or_null(NUMBER), 'latency_worst_us': or_null(NUMBER),
+        'interval_us': or_null(NUMBER), 'throughput_hz': or_null(NUMBER), 'energy_mj': or_null(NUMBER),
+        'energy_u95_mj': or_null(NUMBER), 'lower_bound': or_null(NUMBER), 'gap_frac': or_null(NUMBER),
+        'pipelines': list, 'origin': str}
+STAGE = {'tpus': list, 'operators': list, 'service_us': NUMBER, 'on_chip_bytes': int,
+         'off_chip_bytes': int, 'input_bytes': int, 'output_bytes': int}
+
+
+def check_plan(j, n_ops):
+    fields('plan', j, PLAN)
+    assert j['origin'] == 'computed'
+    if j.get('skipped'):
+        assert j['pipelines'] == [] and j['latency_us'] is None
+        return
+    rate = 0
+    for pipe in j['pipelines']:
+        fields('pipeline', pipe, {'model': dict, 'latency_us': NUMBER, 'interval_us': NUMBER, 'stages': list})
+        fields('model', pipe['model'], {'path': str, 'sha256': str})
+        assert len(pipe['model']['sha256']) == 64
+        rate += 1e6 / pipe['interval_us']
+        operators = []
+        for stage in pipe['stages']:
+            fields('stage', stage, STAGE)
+            of_list('tpus', stage['tpus'], int)
+            operators += stage['operators']
+        assert sorted(operators) == list(range(n_ops))
+    assert abs(j['throughput_hz'] / rate - 1) < 1e-9
+    assert abs(j['interval_us'] * j['throughput_hz'] / 1e6 - 1) < 1e-9
+    assert j['latency_worst_us'] >= j['latency_us']
+
+
+def zoo_and_info():
+    j = answer('zoo list', 'zoo', 'list')
+    for network in j['networks']:
+        fields('network', network, {'name': str, 'parameters': list, 'source': str})
+        for parameter in network['parameters']:
+            fields('parameter', parameter, {'name': str, 'default': str})
+    names = [n['name'] for n in j['networks']]
+    assert 'mobilenet_v1' in names and 'cifar_resnet50' in names
+    j = answer('zoo write', 'zoo', 'write', 'mobilenet_v1', '--set', 'size=96', '--set', 'alpha=0.25', '-o', 'm.tflite')
+    fields('zoo write', j, {'path': str, 'sha256': str})
+    j = answer('info', 'info', 'm.tflite')
+    assert j['kind'] == 'tflite'
+    fields('totals', j['totals'], {'macs': int, 'weight_bytes': int, 'bias_bytes': int})
+    for number, op in enumerate(j['operators']):
+        fields('operator', op, {'index': int, 'op': str, 'inputs': list, 'output_shape': list, 'output_shapes': list,
+                                'macs': int, 'weight_bytes': int, 'bias_bytes': int, 'maps': bool, 'why': or_null(str)})
+        assert op['index'] == number and op['maps'] == (op['why'] is None)
+        of_list('inputs', op['inputs'], int)
+        assert op['output_shapes'][0] == op['output_shape']
+    assert j['totals']['macs'] == sum(op['macs'] for op in j['operators'])
+    ssd = answer('info', 'info', 'zoo:ssd_mobilenet_v1')
+    last = ssd['operators'][-1]
+    assert not last['maps'] and last['op'] in last['why']
+
+
+def split_and_compile():
+    j = answer('split', 'split', 'm.tflite', '-n', '2', '-o', 'parts')
+    assert [s['path'] for s in j['segments']] == [f'parts/m_segment_{i}_of_2.tflite' for i in (0, 1)]
+    for s in j['segments']:
+        assert os.path.getsize(s['path']) > 0
+        of_list('operators', s['operators'], int)
+    j = answer('compile', 'compile', '--estimate', 'zoo:resnet50', '-n', '2')
+    assert j['origin'] == 'computed' and len(j['segments']) == 2
+    for s in j['segments']:
+        fields('segment', s, {'operators': list, 'stored_bytes': int, 'on_chip_bytes': int, 'off_chip_bytes': int,
+                              'narrow_bytes_per_tile': int, 'input_bytes': int, 'output_bytes': int})
+        assert s['stored_bytes'] == s['on_chip_bytes'] + s['off_chip_bytes']
+    one = answer('compile', 'compile', '--estimate', 'zoo:resnet50')
+    assert one['segments'][0]['off_chip_bytes'] > 0, 'ResNet-50 does not fit one TPU'
+
+
+def plans():
+    n_ops = len(answer('info', 'info', 'zoo:resnet50')['operators'])
+    for strategy in ('single', 'replicas', 'vendor', 'partition:2+2', 'smallest_resident'):
+        args = ('plan', 'zoo:resnet50', '--board', 'asus_crl_g18u', '--tpus', '4', '--strategy', strategy)
+        j = answer('plan', *args)
+        assert j['strategy'] == strategy
+        check_plan(j, n_ops)
+        assert run(*args, '--json') == run(*args, '--json')
+    j = answer('plan', 'plan', 'zoo:resnet50', '--tpus', '8', '--compare')
+    assert len([p for p in j['plans'] if p['strategy'].startswith('partition:')]) == 22
+    for plan in j['plans']:
+        check_plan(plan, n_ops)
+    for objective, better in (('latency', min), ('throughput', max), ('energy', min)):
+        key = {'latency': 'latency_us', 'throughput': 'throughput_hz', 'energy': 'energy_mj'}[objective]
+        values = [p[key] for p in j['plans'] if p[key] is not None]
+        assert j['plans'][j['best'][objective]][key] == better(values), objective
+    j = answer('plan', 'plan', 'zoo:dense_chain?units=1000', '--tpus', '4', '--strategy', 'vendor', code=1)
+    assert j['skipped'] and j['energy_mj'] is None
+    answer('plan', 'plan', 'zoo:resnet50', '--cuts', '10,20,40', '-o', 'plan.json')
+    with open('plan.json', encoding='utf-8') as f:
+        check_plan(json.load(f), n_ops)
+
+
+def devices_and_run():
+    j = answer('devices', 'devices')
+    names = [b['name'] for b in j['boards']]
+    assert {'usb3_x86', 'usb2_x86', 'usb3_pi4', 'usb2_pi3', 'pcie_x86', 'dev_board', 'dev_board_micro',
+            'asus_crl_g18u'} <= set(names), names
+    for driver in j['drivers']:
+        fields('driver', driver, {'name': str, 'available': bool, 'detail': str, 'tpus': or_null(int)})
+    assert any(d['name'] == 'sim' and d['available'] for d in j['drivers'])
+    for args in (('plan.json',), ('zoo:resnet50', '--tpus', '2', '--strategy', 'replicas')):
+        for mode in ('latency', 'saturated', 'rate=30', 'poisson=30'):
+            args_all = ('run', *args, '--device', 'sim', '--board', 'asus_crl_g18u', '--count', '50', '--mode', mode,
+                        '--seed', '7')
+            j = answer('run', *args_all)
+            assert j['origin'] == 'simulated'
+            fields('run', j, {'latency_us': dict, 'throughput_hz': NUMBER, 'energy_mj': NUMBER, 'energy_u95_mj': NUMBER,
+                              'energy_idle_share_frac': or_null(NUMBER), 'stages': list})
+            fields('latency_us', j['latency_us'],
+                   {'p50': NUMBER, 'p90': NUMBER, 'p99': NUMBER, 'min': NUMBER, 'max': NUMBER, 'mean': NUMBER, 'first': NUMBER})
+            assert j['latency_us']['min'] <= j['latency_us']['p50'] <= j['latency_us']['max']
+            assert j['energy_u95_mj'] > 0
+            assert run(*args_all, '--json') == run(*args_all, '--json'), 'the same seed gave another run'
+    answer('run', 'run', 'plan.json', '--count', '20', '--samples', 's.csv')
+    with open('s.csv', encoding='utf-8') as f:
+        assert f.readline() == 'sample,latency_us\n' and len(f.readlines()) == 20
+
+
+EXPERIMENT = """name: small
+board: asus_crl_g18u
+device: sim
+meter: synth
+models: [zoo:mobilenet_v2?alpha=0.35&size=96, zoo:resnet50]
+tpus: [1, 2]
+strategies: [single, replicas, vendor, partitions, smallest_resident]
+workloads: [{mode: latency, count: 10}, {mode: saturated, count: 20}]
+repeats: 2
+seed: 1
+keep_trace: none
+"""
+
+
+def sweep():
+    with open('small.yaml', 'w', encoding='utf-8') as f:
+        f.write(EXPERIMENT)
+    whole = answer('bench', 'bench', 'small.yaml', '--db', 'whole.db')
+    fields('bench', whole, {'units': int, 'done': int, 'already': int, 'skipped': int, 'failed': int, 'seconds': NUMBER})
+    assert whole['done'] > 0 and whole['failed'] == 0
+    run('bench', 'small.yaml', '--db', 'whole.db', code=2)
+    again = answer('bench', 'bench', 'small.yaml', '--db', 'whole.db', '--resume')
+    assert again['done'] == 0 and again['already'] == whole['done']
+    for i in (0, 1):
+        run('bench', 'small.yaml', '--db', f'part{i}.db', '--shard', f'{i}/2', '--quiet')
+    answer('store merge', 'store', 'merge', 'merged.db', 'part0.db', 'part1.db')
+    dump = run('store', 'dump', 'whole.db', '--canonical')
+    assert dump and dump == run('store', 'dump', 'merged.db', '--canonical'), 'merged is not single'
+    j = answer('report', 'report', 'whole.db', '-o', 'r.html', '--csv', 'csv')
+    assert len(j['headline']) == 3 and j['findings']
+    for finding in j['findings']:
+        fields('finding', finding, {'model': or_null(str), 'topic': str, 'sentence': str, 'beyond_noise': bool})
+    assert os.path.getsize('r.html') < 3 << 20
+    for name in ('runs.csv', 'segments.csv', 'samples.csv'):
+        assert os.path.getsize(f'csv/{name}') > 0
+    run('report', 'whole.db', '--trace', '1', '-o', 't.json')
+    with open('t.json', encoding='utf-8') as f:
+        assert json.load(f)
+    j = answer('compare', 'compare', 'whole.db', 'merged.db')
+    assert j['regression'] is False and j['worse'] == 0
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        zoo_and_info()
+        split_and_compile()
+        plans()
+        devices_and_run()
+        sweep()
+        os.chdir('/')
+    print('all answers hold their fields')
+
+
+main()

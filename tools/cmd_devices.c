@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atoll devices: what this machine can drive, and the boards that are described. */
+#include "common.h"
+
+#include <atoll/device.h>
+
+struct devices_opts {
+    struct opt_common common;
+    const char *share;
+};
+
+static const struct opt opts[] = {
+    {.long_name = "share",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct devices_opts, share),
+     .argument = "DIR",
+     .help = "Directory of data files, before ATOLL_SHARE and the installed ones"},
+    OPTS_END,
+};
+
+static json_t *driver_json(const struct atoll_device_listing *l)
+{
+    return json_pack("{s:s, s:b, s:o, s:o}", "name", l->name, "available", l->available, "detail",
+                     out_string(l->detail), "tpus",
+                     l->n_tpus ? json_integer(l->n_tpus) : json_null());
+}
+
+static json_t *board_json(const struct atoll_board *b)
+{
+    return json_pack("{s:o, s:o, s:i, s:s, s:o}", "name", out_string(b->name), "title",
+                     out_string(b->title), "tpus", (int)b->n_tpus, "link", atoll_link_name(b->link),
+                     "path", out_string(b->path));
+}
+
+/* Every driver into the table or the list. */
+static int list_drivers(struct call *call, struct out_table *t, json_t *list)
+{
+    int code = 0;
+    for (const struct atoll_driver *const *d = atoll_drivers(); *d && code == 0; d++) {
+        struct atoll_device_listing l = {.n_tpus = 0};
+        code = atoll_device_list(*d, &l, &call->err);
+        if (code == 0 && list) {
+            json_array_append_new(list, driver_json(&l));
+        } else if (code == 0) {
+            out_cell(t, "%s", l.name);
+            out_cell(t, "%s", l.available ? "yes" : "no");
+            out_cell(t, "%s", l.detail);
+        }
+    }
+    return code;
+}
+
+static int list_boards(struct call *call, struct out_table *t, json_t *list)
+{
+    const struct devices_opts *o = call->opts;
+    char **names = atoll_board_names(o->share);
+    int code = names ? 0 : atoll_fail_nomem(&call->err, "the names of the boards", 0);
+    for (char **name = names; name && *name && code == 0; name++) {
+        struct atoll_board *b = NULL;
+        code = atoll_board_open(*name, o->share, &b, &call->err);
+        if (code == 0 && list) {
+            json_array_append_new(list, board_json(b));
+        } else if (code == 0) {
+            out_cell(t, "%s", b->name);
+            out_cell(t, "%u", b->n_tpus);
+            out_cell(t, "%s", b->title);
+        }
+        atoll_board_close(&b);
+    }
+    atoll_share_dirs_free(names);
+    return code;
+}
+
+static int run_json(struct call *call)
+{
+    json_t *j = atoll_json_answer("devices");
+    json_t *drivers = json_array(), *boards = json_array();
+    int code = list_drivers(call, NULL, drivers);
+    code = code ? code : list_boards(call, NULL, boards);
+    json_object_set_new(j, "drivers", drivers);
+    json_object_set_new(j, "boards", boards);
+    if (code) {
+        json_decref(j);
+        return code;
+    }
+    return out_json(call, j);
+}
+
+static int run(struct call *call)
+{
+    static const struct out_column driver_columns[] = {
+        {"device", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
+    static const struct out_column board_columns[] = {
+        {"board", OUT_LEFT}, {"TPUs", OUT_RIGHT}, {"what it is", OUT_LEFT}};
+    struct out_table t;
+    if (call->json) {
+        return run_json(call);
+    }
+    out_table_start(&t, driver_columns, 3);
+    int code = list_drivers(call, &t, NULL);
+    int printed = out_table_print(&t, &call->err);
+    if (code || printed) {
+        return code ? code : printed;
+    }
+    out_text("\n");
+    out_table_start(&t, board_columns, 3);
+    code = list_boards(call, &t, NULL);
+    printed = out_table_print(&t, &call->err);
+    return code ? code : printed;
+}
+
+const struct command cmd_devices = {
+    .name = "devices",
+    .operands = "",
+    .summary = "List the devices that this machine can drive, and the board profiles",
+    .example = "atoll devices",
+    .opts = opts,
+    .opts_bytes = sizeof(struct devices_opts),
+    .run = run,
+};

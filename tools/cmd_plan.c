@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atoll plan: which model in which segments on which TPUs. */
+#include "common.h"
+#include "show_plan.h"
+
+struct plan_opts {
+    struct opt_common common;
+    struct board_opts board;
+    uint64_t tpus; ///< 0: all of the board
+    const char *strategy, *cuts, *out;
+    unsigned objective, compiler;
+    bool compare;
+    double time_limit_s;
+};
+
+static const char *const objective_choices[] = {"latency", "throughput", "energy", NULL};
+
+static const struct opt opts[] = {
+    BOARD_OPTS(struct plan_opts),
+    {.short_name = 'n',
+     .long_name = "tpus",
+     .type = OPT_UINT,
+     .offset = offsetof(struct plan_opts, tpus),
+     .argument = "N",
+     .help = "TPUs to use",
+     .fallback = "all of the board",
+     .example = "atoll plan zoo:resnet50 --tpus 4 --strategy vendor",
+     .low = 1,
+     .high = ATOLL_TPUS_MAX},
+    {.short_name = 's',
+     .long_name = "strategy",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct plan_opts, strategy),
+     .argument = "S",
+     .help = "single, replicas, vendor (the compiler's cuts), partition:A+B+... (independent "
+             "pipelines) or "
+             "smallest_resident (the shortest pipeline that does not stream, replicated)",
+     .fallback = "the best of all for the objective",
+     .example = "atoll plan zoo:resnet50 --strategy partition:4+4"},
+    {.long_name = "objective",
+     .type = OPT_CHOICE,
+     .offset = offsetof(struct plan_opts, objective),
+     .argument = "WHAT",
+     .help = "What is to be best",
+     .fallback = "latency",
+     .example = "atoll plan zoo:inception_v3 --objective throughput",
+     .choices = objective_choices},
+    {.short_name = 'c',
+     .long_name = "compare",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct plan_opts, compare),
+     .help = "Show every strategy and every partition of the TPUs side by side",
+     .example = "atoll plan zoo:resnet50 --tpus 8 --compare"},
+    {.long_name = "cuts",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct plan_opts, cuts),
+     .argument = "I,J,...",
+     .help = "One pipeline, cut before operators I, J, ... in the order of the file",
+     .example = "atoll plan zoo:mobilenet_v1 --cuts 12,20"},
+    COMPILER_OPT(struct plan_opts),
+    {.long_name = "time-limit",
+     .type = OPT_REAL,
+     .offset = offsetof(struct plan_opts, time_limit_s),
+     .argument = "SECONDS",
+     .help = "Stop searching after this time and keep what was found",
+     .fallback = "none",
+     .low = 0.001,
+     .high = 1e6},
+    {.short_name = 'o',
+     .long_name = "output",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct plan_opts, out),
+     .argument = "FILE",
+     .help = "Write the plan, for atoll run and atoll split",
+     .example = "atoll plan zoo:resnet50 --tpus 4 -o plan.json"},
+    OPTS_END,
+};
+static const struct plan_opts defaults = {.board = {.name = BOARD_DEFAULT}};
+
+static int write_plan(struct call *call, const struct atoll_plan *p)
+{
+    const struct plan_opts *o = call->opts;
+    size_t n = 0;
+    json_t *j = atoll_plan_to_json(p);
+    char *text = j ? atoll_json_text(j, &n) : NULL;
+    json_decref(j);
+    if (!text) {
+        return atoll_fail_nomem(&call->err, "the plan", 0);
+    }
+    const int code = atoll_write_file(o->out, text, n, &call->err);
+    atoll_free(text);
+    if (code == 0) {
+        out_note(call, "wrote %s: %s\n", o->out, p->strategy);
+    }
+    return code;
+}
+
+/* Prints one plan, writes it where asked. One that does not apply is an answer of no. */
+static int give_plan(struct call *call, const struct atoll_plan *p, const struct atoll_board *b)
+{
+    const struct plan_opts *o = call->opts;
+    int code = o->out && !p->skipped ? write_plan(call, p) : 0;
+    if (code == 0) {
+        code = call->json ? out_json(call, atoll_plan_to_json(p)) : show_plan(p, b, &call->err);
+    }
+    if (code == 0 && p->skipped) {
+        code = atoll_fail(&call->err, ATOLL_ENO, "%s does not apply: %s", p->strategy, p->skipped);
+    }
+    return code;
+}
+
+static json_t *best_json(const struct atoll_comparison *c)
+{
+    json_t *best = json_object();
+    for (unsigned o = 0; o < 3; o++) {
+        json_object_set_new(best, atoll_objective_name((enum atoll_objective)o),
+                            c->best[o] < 0 ? json_null() : json_integer(c->best[o]));
+    }
+    return best;
+}
+
+static int give_comparison(struct call *call, const struct atoll_comparison *c,
+                           const struct atoll_board *b)
+{
+    const struct plan_opts *o = call->opts;
+    const int32_t best = c->best[o->objective];
+    int code = o->out && best >= 0 ? write_plan(call, c->plans[best]) : 0;
+    if (code || !call->json) {
+        return code ? code : show_comparison(c, b, &call->err);
+    }
+    json_t *j = atoll_json_answer("plan");
+    json_t *plans = json_array();
+    for (uint32_t i = 0; i < c->n_plans; i++) {
+        json_array_append_new(plans, atoll_plan_to_json(c->plans[i]));
+    }
+    json_object_set_new(j, "origin", json_string("computed"));
+    json_object_set_new(j, "plans", plans);
+    json_object_set_new(j, "best", best_json(c));
+    return out_json(call, j);
+}
+
+static int compare(struct call *call, const struct atoll_plan_request *r)
+{
+    const struct plan_opts *o = call->opts;
+    struct atoll_comparison c = {0};
+    int code = atoll_plan_compare(r, &c, &call->err);
+    if (code == 0 && o->compare) {
+        code = give_comparison(call, &c, r->board);
+    } else if (code == 0) {
+        const int32_t best = c.best[o->objective];
+        code = best < 0 ? atoll_fail(&call->err, ATOLL_ENO, "no strategy applies: %s",
+                                     c.plans[0]->skipped)
+                        : give_plan(call, c.plans[best], r->board);
+    }
+    atoll_comparison_finish(&c);
+    return code;
+}
+
+static int solve(struct call *call, struct atoll_plan_request *r)
+{
+    const struct plan_opts *o = call->opts;
+    uint32_t cuts[ATOLL_TPUS_MAX], n = 0;
+    struct atoll_plan *p = NULL;
+    r->strategy = o->cuts ? "cuts" : o->strategy;
+    int code = o->cuts ? parse_numbers("--cuts", o->cuts, ATOLL_OPS_MAX, cuts, ATOLL_TPUS_MAX, &n,
+                                       &call->err)
+                       : 0;
+    r->cuts = cuts;
+    r->n_cuts = n;
+    code = code ? code : atoll_plan_solve(r, &p, &call->err);
+    code = code ? code : give_plan(call, p, r->board);
+    atoll_plan_close(&p);
+    return code;
+}
+
+static int plan_models(struct call *call, const struct models *m, const struct atoll_board *b)
+{
+    const struct plan_opts *o = call->opts;
+    struct atoll_plan_request r = atoll_plan_request_default();
+    r.models = (const struct atoll_cost *const *)m->cost;
+    r.n_models = m->n;
+    r.board = b;
+    r.use = board_use(&o->board);
+    r.tpus = o->tpus ? (uint32_t)o->tpus : b->n_tpus;
+    r.objective = (enum atoll_objective)o->objective;
+    r.want_sha256 = call->json || o->out;
+    r.want_next_tpu = true;
+    r.time_limit_s = o->time_limit_s;
+    return o->compare || (!o->strategy && !o->cuts) ? compare(call, &r) : solve(call, &r);
+}
+
+static int run(struct call *call)
+{
+    const struct plan_opts *o = call->opts;
+    if ((o->strategy != NULL) + (o->cuts != NULL) + o->compare > 1) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE,
+                          "expected at most one of --strategy, --cuts and --compare");
+    }
+    struct atoll_board *b = NULL;
+    struct models m = {.n = 0};
+    int code = atoll_board_open(o->board.name, o->board.share, &b, &call->err);
+    code = code ? code : models_open(&m, call->operands, call->n_operands, o->compiler, &call->err);
+    code = code ? code : plan_models(call, &m, b);
+    models_close(&m);
+    atoll_board_close(&b);
+    return code;
+}
+
+const struct command cmd_plan = {
+    .name = "plan",
+    .operands = "MODEL...",
+    .summary = "Place models on the TPUs of a board: segments, pipelines, replicas, and why",
+    .text = "All figures are computed from the cost laws; atoll run and atoll bench confirm them "
+            "on a device. "
+            "Several models share the TPUs in equal parts. A strategy that does not apply is exit "
+            "code 1 with the "
+            "reason.",
+    .example = "atoll plan zoo:resnet50 --board asus_crl_g18u --tpus 8 --compare",
+    .opts = opts,
+    .defaults = &defaults,
+    .opts_bytes = sizeof defaults,
+    .operands_min = 1,
+    .operands_max = MODELS_MAX,
+    .run = run,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atoll run: executes one plan on a device, under a meter. */
+#include "common.h"
+#include "show_run.h"
+
+#include <atoll/bench.h>
+
+#include <string.h>
+
+struct run_opts {
+    struct opt_common common;
+    struct board_opts board;
+    const char *device, *mode, *samples, *strategy, *meter;
+    uint64_t count, tpus, seed;
+    unsigned compiler;
+};
+
+static const struct opt opts[] = {
+    {.short_name = 'd',
+     .long_name = "device",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, device),
+     .argument = "DEVICE",
+     .help = "Device to run on, see atoll devices",
+     .fallback = "sim",
+     .example = "atoll run zoo:resnet50 --device sim --count 100"},
+    BOARD_OPTS(struct run_opts),
+    {.short_name = 'n',
+     .long_name = "tpus",
+     .type = OPT_UINT,
+     .offset = offsetof(struct run_opts, tpus),
+     .argument = "N",
+     .help = "TPUs to plan a model for (a plan says its own)",
+     .fallback = "1",
+     .example = "atoll run zoo:resnet50 --tpus 4 --strategy vendor --mode saturated",
+     .low = 1,
+     .high = ATOLL_TPUS_MAX},
+    {.short_name = 's',
+     .long_name = "strategy",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, strategy),
+     .argument = "S",
+     .help = "How to plan a model: single, replicas, vendor, partition:A+B+... or "
+             "smallest_resident",
+     .fallback = "single, from 2 TPUs on vendor"},
+    {.short_name = 'm',
+     .long_name = "mode",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, mode),
+     .argument = "MODE",
+     .help = "latency (one input at a time), saturated, rate=HZ, poisson=HZ or cold",
+     .fallback = "latency",
+     .example = "atoll run zoo:resnet50 --mode poisson=15 --seed 7"},
+    {.short_name = 'c',
+     .long_name = "count",
+     .type = OPT_UINT,
+     .offset = offsetof(struct run_opts, count),
+     .argument = "K",
+     .help = "Inferences to measure, after the first one",
+     .fallback = "100",
+     .low = 1,
+     .high = 10000000},
+    {.long_name = "meter",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, meter),
+     .argument = "METER",
+     .help = "none, synth (fed by the simulated board), serial:PORT or replay:FILE",
+     .fallback = "synth on sim, else none"},
+    {.long_name = "samples",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, samples),
+     .argument = "FILE.csv",
+     .help = "Write every latency sample"},
+    {.long_name = "seed",
+     .type = OPT_UINT,
+     .offset = offsetof(struct run_opts, seed),
+     .argument = "SEED",
+     .help = "Seed of jitter and arrivals; the same seed gives the same run on sim",
+     .fallback = "1",
+     .high = 9e15},
+    COMPILER_OPT(struct run_opts),
+    OPTS_END,
+};
+static const struct run_opts defaults = {
+    .device = "sim", .mode = "latency", .count = 100, .seed = 1};
+
+/* All that a run stands on. */
+struct setup {
+    struct atoll_board *board;
+    struct models models;
+    struct atoll_plan *plan;
+    struct atoll_device *device;
+    struct atoll_meter *meter;
+};
+
+static void close_setup(struct setup *s)
+{
+    atoll_meter_close(&s->meter);
+    atoll_device_close(&s->device);
+    atoll_plan_close(&s->plan);
+    models_close(&s->models);
+    atoll_board_close(&s->board);
+}
+
+/* The models of a plan must be those that it was made for. */
+static int check_models(const struct setup *s, struct atoll_err *err)
+{
+    int code = 0;
+    for (uint32_t i = 0; i < s->plan->n_models && code == 0; i++) {
+        char sha256[65];
+        const char *expected = s->plan->models[i].sha256;
+        code = atoll_plan_check(s->plan, i, s->models.model[i], err);
+        if (code == 0 && expected[0]) {
+            code = atoll_model_sha256(s->models.model[i], sha256, err);
+        }
+        if (code == 0 && expected[0] && strcmp(sha256, expected) != 0) {
+            code = atoll_fail(err, ATOLL_EINPUT,
+                              "%s: sha256 is %.16s..., the plan was made for %.16s...",
+                              s->plan->models[i].path, sha256, expected);
+        }
+    }
+    return code;
+}
+
+static int open_plan(struct call *call, struct setup *s)
+{
+    const struct run_opts *o = call->opts;
+    const char *paths[ATOLL_TPUS_MAX];
+    if (o->tpus || o->strategy) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE,
+                          "--tpus and --strategy plan a model; %s is a plan already",
+                          call->operands[0]);
+    }
+    int code = atoll_plan_open(call->operands[0], &s->plan, &call->err);
+    if (code == 0 && s->plan->skipped) {
+        code = atoll_fail(&call->err, ATOLL_EINPUT, "%s: the plan does not apply: %s",
+                          call->operands[0], s->plan->skipped);
+    }
+    if (code) {
+        return code;
+    }
+    for (uint32_t i = 0; i < s->plan->n_models; i++) {
+        paths[i] = s->plan->models[i].path;
+    }
+    code = models_open(&s->models, paths, s->plan->n_models, o->compiler, &call->err);
+    code = code ? code : check_models(s, &call->err);
+    return code ? code
+                : atoll_board_open(o->board.name ? o->board.name : s->plan->board, o->board.share,
+                                   &s->board, &call->err);
+}
+
+static int make_plan(struct call *call, struct setup *s)
+{
+    const struct run_opts *o = call->opts;
+    int code = atoll_board_open(o->board.name ? o->board.name : BOARD_DEFAULT, o->board.share,
+                                &s->board, &call->err);
+    code = code ? code : models_open(&s->models, call->operands, 1, o->compiler, &call->err);
+    if (code) {
+        return code;
+    }
+    struct atoll_plan_request r = atoll_plan_request_default();
+    r.models = (const struct atoll_cost *const *)s->models.cost;
+    r.n_models = 1;
+    r.board = s->board;
+    r.use = board_use(&o->board);
+    r.tpus = o->tpus ? (uint32_t)o->tpus : 1;
+    r.strategy = o->strategy ? o->strategy : r.tpus > 1 ? "vendor" : "single";
+    code = atoll_plan_solve(&r, &s->plan, &call->err);
+    if (code == 0 && s->plan->skipped) {
+        code = atoll_fail(&call->err, ATOLL_ENO, "%s does not apply: %s", r.strategy,
+                          s->plan->skipped);
+    }
+    return code;
+}
+
+static int open_meter(struct call *call, struct setup *s)
+{
+    const struct run_opts *o = call->opts;
+    struct atoll_device_info info;
+    struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
+    struct atoll_meter_opts m = {.rails = rails, .seed = o->seed};
+    atoll_device_info(s->device, &info);
+    for (; m.n_rails < s->board->n_rails && m.n_rails < ATOLL_METER_RAILS_MAX; m.n_rails++) {
+        rails[m.n_rails].name = s->board->rails[m.n_rails].name;
+        rails[m.n_rails].volt = s->board->rails[m.n_rails].volt;
+    }
+    const char *spec = o->meter ? o->meter : info.virtual_time ? "synth" : "none";
+    return atoll_meter_open(spec, &m, &s->meter, &call->err);
+}
+
+static int open_setup(struct call *call, struct setup *s)
+{
+    const struct run_opts *o = call->opts;
+    const char *operand = call->operands[0];
+    const size_t n = strlen(operand);
+    const bool is_plan = n > 5 && strcmp(operand + n - 5, ".json") == 0;
+    int code = is_plan ? open_plan(call, s) : make_plan(call, s);
+    if (code) {
+        return code;
+    }
+    struct atoll_device_opts d = {.board = s->board,
+                                  .use = is_plan ? s->plan->use : board_use(&o->board),
+                                  .compiler = (enum atoll_compiler)o->compiler,
+                                  .seed = o->seed,
+                                  .share = o->board.share};
+    if (o->board.clock) {
+        d.use.clock = (enum atoll_clock)o->board.clock;
+    }
+    if (o->board.runner) {
+        d.use.runner = (enum atoll_host_runner)o->board.runner;
+    }
+    code = atoll_device_open(o->device, &d, &s->device, &call->err);
+    return code ? code : open_meter(call, s);
+}
+
+static int write_samples(struct call *call, const struct atoll_run_result *r)
+{
+    const struct run_opts *o = call->opts;
+    struct atoll_buf b = {0};
+    atoll_buf_puts(&b, "sample,latency_us\n");
+    for (size_t i = 0; i < r->n; i++) {
+        atoll_buf_printf(&b, "%zu,%.3f\n", i, r->latency_us[i]);
+    }
+    const int code = b.failed ? atoll_fail_nomem(&call->err, "the samples", r->n)
+                              : atoll_write_file(o->samples, b.data, b.size, &call->err);
+    atoll_buf_finish(&b);
+    return code;
+}
+
+static int execute(struct call *call, struct setup *s)
+{
+    const struct run_opts *o = call->opts;
+    struct atoll_run_request q = {.device = s->device,
+                                  .meter = s->meter,
+                                  .plan = s->plan,
+                                  .models = (const struct atoll_cost *const *)s->models.cost,
+                                  .seed = o->seed};
+    struct atoll_run_result r = {.n = 0};
+    int code = atoll_workload_parse(o->mode, &q.workload, &call->err);
+    q.workload.count = (uint32_t)o->count;
+    code = code ? code : atoll_run(&q, &r, &call->err);
+    if (code == 0) {
+        code = o->samples ? write_samples(call, &r) : 0;
+        const struct run_view v = {s->plan, s->board, &q.workload, o->device, &r};
+        code = code ? code : call->json ? show_run_json(call, &v) : show_run(call, &v);
+    }
+    atoll_run_result_finish(&r);
+    return code;
+}
+
+static int run(struct call *call)
+{
+    struct setup s = {.board = NULL};
+    int code = open_setup(call, &s);
+    code = code ? code : execute(call, &s);
+    close_setup(&s);
+    return code;
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .operands = "PLAN|MODEL",
+    .summary = "Run a plan, or a model, on a device and measure time and energy",
+    .text =
+        "PLAN is a .json file of atoll plan -o; a model is planned first. On sim time is virtual "
+        "and the figures are simulated.",
+    .example = "atoll run zoo:resnet50 --tpus 4 --strategy vendor --mode saturated --count 1000",
+    .opts = opts,
+    .defaults = &defaults,
+    .opts_bytes = sizeof defaults,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "show_plan.h"
+
+#include <math.h>
+#include <string.h>
+
+static void print_figure(const char *name, const char *unit, double v, double u95, const char *note)
+{
+    if (!isfinite(v)) {
+        return;
+    }
+    out_text("  %-11s %10.3f %-4s", name, v, unit);
+    if (isfinite(u95) && u95 > 0) {
+        out_text(" +/- %.3g", u95);
+    }
+    out_text("%*s%s\n", 2, "", note);
+}
+
+static void print_figures(const struct atoll_plan *p, const struct atoll_board *b)
+{
+    char interval[96], powered[96], worst[96];
+    snprintf(interval, sizeof interval, "saturated; an inference each %.3f ms",
+             p->interval_us / 1000);
+    snprintf(powered, sizeof powered,
+             "for each inference, saturated, %u TPUs and the board powered",
+             b->n_tpus > p->tpus_used ? b->n_tpus : p->tpus_used);
+    snprintf(worst, sizeof worst,
+             p->latency_worst_us > p->latency_us
+                 ? "one input, empty system; slowest pipeline %.3f ms"
+                 : "one input, empty system",
+             p->latency_worst_us / 1000);
+    print_figure("latency", "ms", p->latency_us / 1000, p->latency_u95_us / 1000, worst);
+    print_figure("throughput", "/s", p->throughput_hz, p->throughput_u95_hz, interval);
+    print_figure("energy", "mJ", p->energy_mj, p->energy_u95_mj, powered);
+    if (isfinite(p->gap_frac)) {
+        out_text("  proven      within %.2f %% of the best (bound %.6g)\n", 100 * p->gap_frac,
+                 p->lower_bound);
+    }
+}
+
+static void add_stage_row(struct out_table *t, const struct atoll_stage *s, uint32_t number)
+{
+    const struct atoll_stage_cost *c = &s->cost;
+    out_cell(t, "%u", number);
+    if (s->n_tpus > 1) {
+        out_cell(t, "%u..%u", s->tpus[0], s->tpus[s->n_tpus - 1]);
+    } else {
+        out_cell(t, "%u", s->tpus[0]);
+    }
+    out_cell(t, "%u", s->n_ops);
+    out_cell_us(t, c->service_us);
+    out_cell_us(t, c->latency_us);
+    out_cell_us(t, c->compute_us);
+    out_cell_us(t, c->stream_us);
+    out_cell_us(t, c->input_us + c->output_us);
+    out_cell_us(t, c->call_us + c->cpu_us);
+    out_cell_bytes(t, c->on_chip_bytes);
+    out_cell_bytes(t, c->off_chip_bytes);
+    out_cell_bytes(t, c->input_bytes);
+    out_cell_bytes(t, c->output_bytes);
+}
+
+static int print_pipeline(const struct atoll_plan *p, uint32_t i, struct atoll_err *err)
+{
+    static const struct out_column columns[] = {
+        {"stage", OUT_RIGHT},      {"TPU", OUT_RIGHT},        {"ops", OUT_RIGHT},
+        {"service ms", OUT_RIGHT}, {"latency ms", OUT_RIGHT}, {"compute", OUT_RIGHT},
+        {"stream", OUT_RIGHT},     {"links", OUT_RIGHT},      {"host", OUT_RIGHT},
+        {"on chip", OUT_RIGHT},    {"streamed", OUT_RIGHT},   {"in", OUT_RIGHT},
+        {"out", OUT_RIGHT},
+    };
+    const struct atoll_pipeline *pipe = &p->pipelines[i];
+    struct out_table t;
+    out_text("\npipeline %u: %s, latency %.3f ms, interval %.3f ms\n", i + 1,
+             p->models[pipe->model].path, pipe->latency_us / 1000, pipe->interval_us / 1000);
+    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t s = 0; s < pipe->n_stages; s++) {
+        add_stage_row(&t, &pipe->stages[s], s + 1);
+    }
+    return out_table_print(&t, err);
+}
+
+/* Pipelines with the same model and cuts are shown once. */
+static bool same_pipeline(const struct atoll_pipeline *a, const struct atoll_pipeline *b)
+{
+    bool same = a->model == b->model && a->n_stages == b->n_stages;
+    for (uint32_t s = 0; same && s < a->n_stages; s++) {
+        same = a->stages[s].n_ops == b->stages[s].n_ops &&
+               a->stages[s].n_tpus == b->stages[s].n_tpus &&
+               a->stages[s].ops[0] == b->stages[s].ops[0];
+    }
+    return same;
+}
+
+static int print_pipelines(const struct atoll_plan *p, struct atoll_err *err)
+{
+    int code = 0;
+    for (uint32_t i = 0; i < p->n_pipelines && code == 0; i++) {
+        uint32_t first = 0;
+        while (!same_pipeline(&p->pipelines[first], &p->pipelines[i])) {
+            first++;
+        }
+        if (first == i) {
+            code = print_pipeline(p, i, err);
+        } else {
+            out_text("\npipeline %u: as pipeline %u, on TPU %u and on\n", i + 1, first + 1,
+                     p->pipelines[i].stages[0].tpus[0]);
+        }
+    }
+    return code;
+}
+
+static void print_sentence(const char *text)
+{
+    if (text) {
+        out_text("- %s\n", text);
+    }
+}
+
+int show_plan(const struct atoll_plan *p, const struct atoll_board *b, struct atoll_err *err)
+{
+    out_text("%s on %s, %u of %u TPUs used, all figures computed\n", p->strategy, b->title,
+             p->tpus_used, p->tpus);
+    if (p->skipped) {
+        out_text("does not apply: %s\n", p->skipped);
+        return 0;
+    }
+    print_figures(p, b);
+    const int code = print_pipelines(p, err);
+    out_text("\n");
+    print_sentence(p->bottleneck);
+    print_sentence(p->streams);
+    print_sentence(p->next_tpu);
+    print_sentence(p->assumption);
+    return code;
+}
+
+/* ------------------------------------------------------------------ comparison */
+
+static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, uint32_t i)
+{
+    static const char *const names[] = {"latency", "throughput", "energy"};
+    const struct atoll_plan *p = c->plans[i];
+    uint64_t streamed = 0;
+    char best[64] = "";
+    for (uint32_t k = 0; k < p->n_pipelines; k++) {
+        for (uint32_t s = 0; s < p->pipelines[k].n_stages; s++) {
+            streamed += p->pipelines[k].stages[s].cost.off_chip_bytes;
+        }
+    }
+    for (unsigned o = 0; o < 3; o++) {
+        const size_t at = strlen(best);
+        if (c->best[o] == (int32_t)i) {
+            snprintf(best + at, sizeof best - at, "%s%s", at ? ", " : "best ", names[o]);
+        }
+    }
+    out_cell(t, "%s", p->strategy);
+    out_cell(t, "%u", p->tpus_used);
+    out_cell_us(t, p->latency_us);
+    out_cell_us(t, p->latency_worst_us);
+    out_cell_number(t, "%.1f", p->throughput_hz);
+    out_cell_number(t, "%.2f", p->energy_mj);
+    if (p->skipped) {
+        out_cell(t, "-");
+    } else {
+        out_cell_bytes(t, streamed);
+    }
+    out_cell(t, "%s", p->skipped ? p->skipped : best);
+}
+
+int show_comparison(const struct atoll_comparison *c, const struct atoll_board *b,
+                    struct atoll_err *err)
+{
+    static const struct out_column columns[] = {
+        {"strategy", OUT_LEFT},      {"TPUs", OUT_RIGHT},
+        {"latency ms", OUT_RIGHT},   {"worst ms", OUT_RIGHT},
+        {"inferences/s", OUT_RIGHT}, {"energy mJ", OUT_RIGHT},
+        {"streamed", OUT_RIGHT},     {"", OUT_LEFT},
+    };
+    struct out_table t;
+    if (c->n_plans) {
+        out_text("%u TPUs of %s, all figures computed\n\n", c->plans[0]->tpus, b->title);
+    }
+    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < c->n_plans; i++) {
+        add_plan_row(&t, c, i);
+    }
+    int code = out_table_print(&t, err);
+    for (unsigned o = 0; o < 3 && code == 0; o++) {
+        const struct atoll_plan *p = c->best[o] < 0 ? NULL : c->plans[c->best[o]];
+        if (p) {
+            out_text("\nBest %s: %s.\n", atoll_objective_name((enum atoll_objective)o),
+                     p->strategy);
+            print_sentence(p->bottleneck);
+            print_sentence(p->streams);
+            print_sentence(p->next_tpu);
+            print_sentence(p->assumption);
+        }
+    }
+    return code;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "show_run.h"
+
+#include <math.h>
+
+/* ------------------------------------------------------------------------ JSON */
+
+static json_t *latency_json(const struct atoll_run_result *r)
+{
+    json_t *j = json_object();
+    atoll_json_set_number(j, "p50", r->p50_us.value);
+    atoll_json_set_number(j, "p50_low95", r->p50_us.low95);
+    atoll_json_set_number(j, "p50_high95", r->p50_us.high95);
+    atoll_json_set_number(j, "p90", r->p90_us);
+    atoll_json_set_number(j, "p99", r->p99_us);
+    atoll_json_set_number(j, "min", r->min_us);
+    atoll_json_set_number(j, "max", r->max_us);
+    atoll_json_set_number(j, "mean", r->mean_us);
+    atoll_json_set_number(j, "stdev", r->stdev_us);
+    atoll_json_set_number(j, "first", r->first_us);
+    atoll_json_set_number(j, "cold", r->cold_us);
+    return j;
+}
+
+static json_t *stages_json(const struct run_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->result->n_stages; i++) {
+        const struct atoll_stage_result *s = &v->result->stages[i];
+        const struct atoll_stage *of = &v->plan->pipelines[s->pipeline].stages[s->stage];
+        json_t *tpus = json_array();
+        for (uint32_t k = 0; k < of->n_tpus; k++) {
+            json_array_append_new(tpus, json_integer(of->tpus[k]));
+        }
+        json_t *j = json_pack("{s:i, s:i, s:o, s:I}", "pipeline", (int)s->pipeline, "stage",
+                              (int)s->stage, "tpus", tpus, "runs", (json_int_t)s->runs);
+        atoll_json_set_number(j, "busy_us", s->busy_us_mean);
+        atoll_json_set_number(j, "wait_us", s->wait_us_mean);
+        atoll_json_set_number(j, "busy_frac", s->busy_frac);
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+static json_t *rails_json(const struct run_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->result->n_rails; i++) {
+        const struct atoll_energy *e = &v->result->rails[i];
+        json_t *j = json_object();
+        json_object_set_new(
+            j, "name", i < v->board->n_rails ? out_string(v->board->rails[i].name) : json_null());
+        atoll_json_set_number(j, "window_energy_mj", e->energy_mj);
+        atoll_json_set_number(j, "window_energy_u95_mj", e->u95_mj);
+        atoll_json_set_number(j, "mean_w", e->mean_w);
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+static json_t *predicted_json(const struct atoll_plan *p)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "origin", json_string(atoll_origin_name(ATOLL_ORIGIN_COMPUTED)));
+    atoll_json_set_number(j, "latency_us", p->latency_us);
+    atoll_json_set_number(j, "interval_us", p->interval_us);
+    atoll_json_set_number(j, "throughput_hz", p->throughput_hz);
+    atoll_json_set_number(j, "energy_mj", p->energy_mj);
+    return j;
+}
+
+int show_run_json(struct call *call, const struct run_view *v)
+{
+    const struct atoll_run_result *r = v->result;
+    char mode[48];
+    json_t *j = atoll_json_answer("run");
+    json_object_set_new(j, "origin", json_string(atoll_origin_name(r->origin)));
+    json_object_set_new(j, "device", out_string(v->device));
+    json_object_set_new(j, "board", out_string(v->board->name));
+    json_object_set_new(j, "strategy", out_string(v->plan->strategy));
+    json_object_set_new(j, "mode", json_string(atoll_workload_name(v->workload, mode)));
+    json_object_set_new(j, "count", json_integer((json_int_t)r->n));
+    json_object_set_new(j, "latency_us", latency_json(r));
+    atoll_json_set_number(j, "throughput_hz", r->throughput_hz);
+    atoll_json_set_number(j, "energy_mj", r->energy_mj);
+    atoll_json_set_number(j, "energy_u95_mj", r->energy_u95_mj);
+    atoll_json_set_number(j, "energy_idle_share_frac", r->energy_idle_share_frac);
+    atoll_json_set_number(j, "idle_w", r->idle_w);
+    atoll_json_set_number(j, "mean_w", r->mean_w);
+    atoll_json_set_number(j, "temperature_max_c", r->temperature_max_c);
+    json_object_set_new(j, "throttled", json_boolean(r->throttled));
+    json_object_set_new(j, "outliers", json_integer((json_int_t)r->outliers));
+    json_object_set_new(j, "stages", stages_json(v));
+    json_object_set_new(j, "rails", rails_json(v));
+    json_object_set_new(j, "predicted", predicted_json(v->plan));
+    return out_json(call, j);
+}
+
+/* ------------------------------------------------------------------ for people */
+
+static void print_latency(const struct atoll_run_result *r)
+{
+    if (r->n == 0) {
+        return;
+    }
+    out_text("  latency     median %.3f ms", r->p50_us.value / 1000);
+    if (isfinite(r->p50_us.low95)) {
+        out_text(" [%.3f, %.3f]", r->p50_us.low95 / 1000, r->p50_us.high95 / 1000);
+    }
+    out_text(", 90 %% %.3f, 99 %% %.3f, from %.3f to %.3f\n", r->p90_us / 1000, r->p99_us / 1000,
+             r->min_us / 1000, r->max_us / 1000);
+}
+
+static void print_against(const char *name, double ran, double planned)
+{
+    if (isfinite(ran) && isfinite(planned) && planned > 0) {
+        out_text("  %-11s planned %.3f, ran %.3f (%+.1f %%)\n", name, planned, ran,
+                 100 * (ran / planned - 1));
+    }
+}
+
+static void print_figures(const struct run_view *v)
+{
+    const struct atoll_run_result *r = v->result;
+    print_latency(r);
+    if (isfinite(r->first_us)) {
+        out_text("  first       %.3f ms (parameters are loaded)", r->first_us / 1000);
+        out_text(isfinite(r->cold_us) ? ", with creation %.3f ms\n" : "\n", r->cold_us / 1000);
+    }
+    if (isfinite(r->throughput_hz)) {
+        out_text("  throughput  %.2f inferences/s over %.3f s\n", r->throughput_hz, r->window_s);
+    }
+    if (isfinite(r->energy_mj)) {
+        out_text("  energy      %.3f mJ +/- %.2g for each inference, %.0f %% of it idle power; "
+                 "%.3f W on average, %.3f W idle\n",
+                 r->energy_mj, r->energy_u95_mj, 100 * r->energy_idle_share_frac, r->mean_w,
+                 r->idle_w);
+    }
+    if (isfinite(r->temperature_max_c)) {
+        out_text("  heat        %.1f degC at most%s\n", r->temperature_max_c,
+                 r->throttled ? "; the clock was throttled" : "");
+    }
+    if (r->outliers) {
+        out_text("  outliers    %llu samples, kept\n", (unsigned long long)r->outliers);
+    }
+}
+
+static int print_stages(const struct run_view *v, struct atoll_err *err)
+{
+    static const struct out_column columns[] = {
+        {"pipeline", OUT_RIGHT}, {"stage", OUT_RIGHT},   {"TPU", OUT_RIGHT},  {"runs", OUT_RIGHT},
+        {"busy ms", OUT_RIGHT},  {"wait ms", OUT_RIGHT}, {"busy", OUT_RIGHT},
+    };
+    struct out_table t;
+    out_text("\n");
+    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < v->result->n_stages; i++) {
+        const struct atoll_stage_result *s = &v->result->stages[i];
+        const struct atoll_stage *of = &v->plan->pipelines[s->pipeline].stages[s->stage];
+        out_cell(&t, "%u", s->pipeline + 1);
+        out_cell(&t, "%u", s->stage + 1);
+        if (of->n_tpus > 1) {
+            out_cell(&t, "%u..%u", of->tpus[0], of->tpus[of->n_tpus - 1]);
+        } else {
+            out_cell(&t, "%u", of->tpus[0]);
+        }
+        out_cell(&t, "%llu", (unsigned long long)s->runs);
+        out_cell_us(&t, s->busy_us_mean);
+        out_cell_us(&t, s->wait_us_mean);
+        out_cell_number(&t, "%.0f %%", 100 * s->busy_frac);
+    }
+    return out_table_print(&t, err);
+}
+
+int show_run(struct call *call, const struct run_view *v)
+{
+    const struct atoll_run_result *r = v->result;
+    char mode[48];
+    out_text("%s on %s (%s), %s, %zu inferences, %s\n", v->plan->strategy, v->device,
+             v->board->name, atoll_workload_name(v->workload, mode), r->n,
+             atoll_origin_name(r->origin));
+    print_figures(v);
+    const int code = print_stages(v, &call->err);
+    out_text("\n");
+    if (v->workload->mode == ATOLL_WORK_LATENCY) {
+        print_against("latency ms", r->p50_us.value / 1000, v->plan->latency_us / 1000);
+    }
+    if (v->workload->mode == ATOLL_WORK_SATURATED) {
+        print_against("rate /s", r->throughput_hz, v->plan->throughput_hz);
+        print_against("energy mJ", r->energy_mj, v->plan->energy_mj);
+    }
+    return code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file show_run.h
+ * The result of a run, for people and as JSON.
+ */
+#ifndef ATOLL_TOOLS_SHOW_RUN_H
+#define ATOLL_TOOLS_SHOW_RUN_H
+
+#include <atoll/bench.h>
+
+#include "out.h"
+
+struct run_view {
+    const struct atoll_plan *plan;
+    const struct atoll_board *board;
+    const struct atoll_workload *workload;
+    const char *device;
+    const struct atoll_run_result *result;
+};
+int show_run(struct call *call, const struct run_view *v);
+int show_run_json(struct call *call, const struct run_view *v);
+
+#endif
