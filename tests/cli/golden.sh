@@ -6,7 +6,7 @@
 # exit code NAME.exit (0 when absent), and each line of NAME.err must occur in its messages.
 # With ATOLL_RECORD=1 the files are written instead; review the difference before committing it.
 set -u
-atoll=$1 tests=$2 name=$3
+atoll=$(realpath "$1") tests=$(realpath "$2") name=$3
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/run"

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 PATH=$(dirname "$(command -v atoll)") atoll compile m.tflite

@@ -1,2 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
 echo "this is not a model" > x.tflite
 atoll info x.tflite

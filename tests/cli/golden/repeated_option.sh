@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 atoll plan zoo:mobilenet_v1 --tpus 2 -n 3
