@@ -61,7 +61,8 @@ def check_plan(j, n_ops):
         return
     rate = 0
     for pipe in j['pipelines']:
-        fields('pipeline', pipe, {'model': dict, 'latency_us': NUMBER, 'interval_us': NUMBER, 'stages': list})
+        fields('pipeline', pipe, {'model': dict, 'latency_us': NUMBER, 'interval_us': NUMBER,
+                                  'stages': list})
         fields('model', pipe['model'], {'path': str, 'sha256': str})
         assert len(pipe['model']['sha256']) == 64
         rate += 1e6 / pipe['interval_us']
@@ -84,14 +85,16 @@ def zoo_and_info():
             fields('parameter', parameter, {'name': str, 'default': str})
     names = [n['name'] for n in j['networks']]
     assert 'mobilenet_v1' in names and 'cifar_resnet50' in names
-    j = answer('zoo write', 'zoo', 'write', 'mobilenet_v1', '--set', 'size=96', '--set', 'alpha=0.25', '-o', 'm.tflite')
+    j = answer('zoo write', 'zoo', 'write', 'mobilenet_v1', '--set', 'size=96', '--set', 'alpha=0.25',
+               '-o', 'm.tflite')
     fields('zoo write', j, {'path': str, 'sha256': str})
     j = answer('info', 'info', 'm.tflite')
     assert j['kind'] == 'tflite'
     fields('totals', j['totals'], {'macs': int, 'weight_bytes': int, 'bias_bytes': int})
     for number, op in enumerate(j['operators']):
-        fields('operator', op, {'index': int, 'op': str, 'inputs': list, 'output_shape': list, 'output_shapes': list,
-                                'macs': int, 'weight_bytes': int, 'bias_bytes': int, 'maps': bool, 'why': or_null(str)})
+        fields('operator', op, {'index': int, 'op': str, 'inputs': list, 'output_shape': list,
+                                'output_shapes': list, 'macs': int, 'weight_bytes': int,
+                                'bias_bytes': int, 'maps': bool, 'why': or_null(str)})
         assert op['index'] == number and op['maps'] == (op['why'] is None)
         of_list('inputs', op['inputs'], int)
         assert op['output_shapes'][0] == op['output_shape']
@@ -110,8 +113,9 @@ def split_and_compile():
     j = answer('compile', 'compile', '--estimate', 'zoo:resnet50', '-n', '2')
     assert j['origin'] == 'computed' and len(j['segments']) == 2
     for s in j['segments']:
-        fields('segment', s, {'operators': list, 'stored_bytes': int, 'on_chip_bytes': int, 'off_chip_bytes': int,
-                              'narrow_bytes_per_tile': int, 'input_bytes': int, 'output_bytes': int})
+        fields('segment', s, {'operators': list, 'stored_bytes': int, 'on_chip_bytes': int,
+                              'off_chip_bytes': int, 'narrow_bytes_per_tile': int, 'input_bytes': int,
+                              'output_bytes': int})
         assert s['stored_bytes'] == s['on_chip_bytes'] + s['off_chip_bytes']
     one = answer('compile', 'compile', '--estimate', 'zoo:resnet50')
     assert one['segments'][0]['off_chip_bytes'] > 0, 'ResNet-50 does not fit one TPU'
@@ -143,21 +147,22 @@ def plans():
 def devices_and_run():
     j = answer('devices', 'devices')
     names = [b['name'] for b in j['boards']]
-    assert {'usb3_x86', 'usb2_x86', 'usb3_pi4', 'usb2_pi3', 'pcie_x86', 'dev_board', 'dev_board_micro',
-            'asus_crl_g18u'} <= set(names), names
+    assert {'usb3_x86', 'usb2_x86', 'usb3_pi4', 'usb2_pi3', 'pcie_x86', 'dev_board',
+            'dev_board_micro', 'asus_crl_g18u'} <= set(names), names
     for driver in j['drivers']:
         fields('driver', driver, {'name': str, 'available': bool, 'detail': str, 'tpus': or_null(int)})
     assert any(d['name'] == 'sim' and d['available'] for d in j['drivers'])
     for args in (('plan.json',), ('zoo:resnet50', '--tpus', '2', '--strategy', 'replicas')):
         for mode in ('latency', 'saturated', 'rate=30', 'poisson=30'):
-            args_all = ('run', *args, '--device', 'sim', '--board', 'asus_crl_g18u', '--count', '50', '--mode', mode,
-                        '--seed', '7')
+            args_all = ('run', *args, '--device', 'sim', '--board', 'asus_crl_g18u', '--count', '50',
+                        '--mode', mode, '--seed', '7')
             j = answer('run', *args_all)
             assert j['origin'] == 'simulated'
-            fields('run', j, {'latency_us': dict, 'throughput_hz': NUMBER, 'energy_mj': NUMBER, 'energy_u95_mj': NUMBER,
-                              'energy_idle_share_frac': or_null(NUMBER), 'stages': list})
+            fields('run', j, {'latency_us': dict, 'throughput_hz': NUMBER, 'energy_mj': NUMBER,
+                              'energy_u95_mj': NUMBER, 'energy_idle_share_frac': or_null(NUMBER),
+                              'stages': list})
             fields('latency_us', j['latency_us'],
-                   {'p50': NUMBER, 'p90': NUMBER, 'p99': NUMBER, 'min': NUMBER, 'max': NUMBER, 'mean': NUMBER, 'first': NUMBER})
+                   dict.fromkeys(('p50', 'p90', 'p99', 'min', 'max', 'mean', 'first'), NUMBER))
             assert j['latency_us']['min'] <= j['latency_us']['p50'] <= j['latency_us']['max']
             assert j['energy_u95_mj'] > 0
             assert run(*args_all, '--json') == run(*args_all, '--json'), 'the same seed gave another run'
@@ -184,7 +189,8 @@ def sweep():
     with open('small.yaml', 'w', encoding='utf-8') as f:
         f.write(EXPERIMENT)
     whole = answer('bench', 'bench', 'small.yaml', '--db', 'whole.db')
-    fields('bench', whole, {'units': int, 'done': int, 'already': int, 'skipped': int, 'failed': int, 'seconds': NUMBER})
+    fields('bench', whole, {'units': int, 'done': int, 'already': int, 'skipped': int, 'failed': int,
+                            'seconds': NUMBER})
     assert whole['done'] > 0 and whole['failed'] == 0
     run('bench', 'small.yaml', '--db', 'whole.db', code=2)
     again = answer('bench', 'bench', 'small.yaml', '--db', 'whole.db', '--resume')
@@ -197,7 +203,8 @@ def sweep():
     j = answer('report', 'report', 'whole.db', '-o', 'r.html', '--csv', 'csv')
     assert len(j['headline']) == 3 and j['findings']
     for finding in j['findings']:
-        fields('finding', finding, {'model': or_null(str), 'topic': str, 'sentence': str, 'beyond_noise': bool})
+        fields('finding', finding, {'model': or_null(str), 'topic': str, 'sentence': str,
+                                    'beyond_noise': bool})
     assert os.path.getsize('r.html') < 3 << 20
     for name in ('runs.csv', 'segments.csv', 'samples.csv'):
         assert os.path.getsize(f'csv/{name}') > 0

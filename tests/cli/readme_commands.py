@@ -25,14 +25,17 @@ def run(line, where):
 def readme_lines():
     with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as f:
         blocks = re.findall(r'```sh\n(.*?)```', f.read(), re.S)
-    return [line for block in blocks for line in block.splitlines() if line.startswith('build/atoll ')]
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith('build/atoll ')]
 
 
 def examples():
     overview = subprocess.run([ATOLL, '--help'], capture_output=True, text=True, check=True).stdout
-    names = re.findall(r'^  ([a-z]+(?: [a-z]+)?)  ', overview.split('Commands:\n')[1].split('\n\n')[0], re.M)
+    part = overview.split('Commands:\n')[1].split('\n\n')[0]
+    names = re.findall(r'^  ([a-z]+(?: [a-z]+)?)  ', part, re.M)
     for name in names:
-        text = subprocess.run([ATOLL, *name.split(), '--help'], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run([ATOLL, *name.split(), '--help'], capture_output=True, text=True,
+                              check=True).stdout
         yield from (line.strip()[2:] for line in text.splitlines() if line.strip().startswith('$ atoll '))
 
 
