@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file power.h
- * Room `power`: meters. Timestamped scans of a board's rails in, energy between markers with its 95 %
- * expanded uncertainty out (GUM, JCGM 100:2008). A meter is opened by name: `none`, `synth` (fed by
- * a simulated board through the same frames as hardware), `replay:FILE`, `serial:PORT`.
+ * Room `power`: meters. Timestamped scans of a board's rails in, energy between markers with its 95
+ * % expanded uncertainty out (GUM, JCGM 100:2008). A meter is opened by name: `none`, `synth` (fed
+ * by a simulated board through the same frames as hardware), `replay:FILE`, `serial:PORT`.
+ *
+ * Order of calls: open, (feed,) start, marks, stop, energy. A fed meter takes the power from the
+ * first feed as having been there before, so the sink may be attached before or after start. stop
+ * lets the meter run a few scans longer, so that the last marker has scans on both sides; start and
+ * stop once.
  *
  * The scan index is the clock: energy is integrated by trapezoid on the scan grid with fractional
  * samples at the markers; a lost scan is a gap that is reported, never held.
@@ -28,53 +33,94 @@ struct atoll_meter_rail {
 struct atoll_meter_opts {
     const struct atoll_meter_rail *rails; ///< what is wired to which channel
     uint32_t n_rails;
-    double rate_hz;      ///< scans per second; 0: the meter's default
-    uint64_t seed;       ///< synth: of its errors
-    bool ideal;          ///< synth: no noise, no quantization, no gain or zero error (tests)
-    bool keep_scans;     ///< keep all scans for atoll_meter_trace
+    double rate_hz;  ///< scans per second; 0: the meter's default
+    uint64_t seed;   ///< synth: of its errors
+    bool ideal;      ///< synth: no noise, no quantization, no gain or zero error (tests)
+    bool keep_scans; ///< keep all scans for atoll_meter_trace
 };
-/** ATOLL_EUSAGE: unknown kind (known ones listed); ATOLL_EDEVICE: cannot be opened. "none" gives *m = NULL. */
-ATOLL_API int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct atoll_meter **m, struct atoll_err *err);
+/** ATOLL_EUSAGE: unknown kind (known ones listed); ATOLL_EDEVICE: cannot be opened. "none" gives *m
+ * = NULL. */
+ATOLL_API int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o,
+                               struct atoll_meter **m, struct atoll_err *err);
 ATOLL_API void atoll_meter_close(struct atoll_meter **m);
+
+/** Meters that can be opened (beside "none"), for listings; NULL-terminated. */
+struct atoll_meter_driver; ///< impl/meter.h
+ATOLL_API const struct atoll_meter_driver *const *atoll_meter_drivers(void);
 
 struct atoll_meter_info {
     const char *kind;         ///< "synth", ...
     const char *description;  ///< sensor, firmware, calibration date
     enum atoll_origin origin; ///< SIMULATED for synth, MEASURED for hardware
     double rate_hz;
-    bool fed;                 ///< wants atoll_meter_feed
-    uint32_t n_rails;         ///< rails that atoll_meter_energy fills
+    bool fed; ///< wants atoll_meter_feed
 };
 ATOLL_API void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out);
 
-ATOLL_API int atoll_meter_start(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err); ///< host (device) time now
+ATOLL_API int atoll_meter_start(struct atoll_meter *m, uint64_t t_ns,
+                                struct atoll_err *err); ///< host (device) time now
 ATOLL_API int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err);
-/** For meters that are fed: the rails' power from `t_ns` on. Times must not go back. Signature of atoll_rail_fn. */
-ATOLL_API void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw, uint32_t n_rails);
+/** For meters that are fed: the rails' power from `t_ns` on. Times must not go back. Signature of
+ * atoll_rail_fn. */
+ATOLL_API void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw,
+                                uint32_t n_rails);
 /** Sets a marker at host time; returns its number >= 0 or a negative code. */
-ATOLL_API int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label, struct atoll_err *err);
+ATOLL_API int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
+                                   struct atoll_err *err);
+
+/** Number of markers set, and one of them (a replay brings those of the recording). `label` is
+ * borrowed. */
+ATOLL_API int32_t atoll_meter_markers(const struct atoll_meter *m);
+ATOLL_API int atoll_meter_marker(const struct atoll_meter *m, int32_t marker, uint64_t *t_ns,
+                                 const char **label, struct atoll_err *err);
 
 struct atoll_energy {
     double seconds;
-    double energy_mj, u95_mj;     ///< NAN when the window holds no scan
+    double energy_mj, u95_mj; ///< NAN when the window holds no scan
     double mean_w;
     double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj; ///< standard components
-    double coverage_k;            ///< from the effective degrees of freedom
-    uint64_t scans, lost_scans;   ///< in the window
+    double coverage_k;          ///< from the effective degrees of freedom
+    uint64_t scans, lost_scans; ///< in the window
 };
-/** Energy of each rail (`rails[n_rails]`, may be NULL) and of all together between two markers. ATOLL_ENO:
- *  a gap lies in the window (figures are filled all the same, err says where). */
-ATOLL_API int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct atoll_energy *rails, struct atoll_energy *total, struct atoll_err *err);
+/** Energy of each rail (`rails[n_rails]`, may be NULL) and of all together between two markers.
+ * ATOLL_ENO: a gap lies in the window (figures are filled all the same, err says where). */
+ATOLL_API int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to,
+                                 struct atoll_energy *rails, struct atoll_energy *total,
+                                 struct atoll_err *err);
 
-/** Scans kept: times in ns (host time by the fitted map) and power per rail in mW, row-major [n][n_rails]; borrowed until
- *  the next call or close. */
+/** Scans that are missing, in order; borrowed until the next call or close. */
+struct atoll_meter_gap {
+    uint64_t from_ns, to_ns; ///< host time
+    uint64_t scans;
+    const char *cause; ///< "frames lost on the line", "scans lost by the device", "device
+                       ///< restarted", "over range"
+};
+ATOLL_API int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps,
+                               size_t *n, struct atoll_err *err);
+/** The meter's clock against the host's: how much faster it runs (parts per million) and the
+ *  standard uncertainty of a marker's place. */
+ATOLL_API void atoll_meter_clock(const struct atoll_meter *m, double *rate_ppm,
+                                 double *u_offset_ns);
+
+/** Records every byte that arrives, with its arrival time, and the markers, to `path` until close
+ * or record_stop. The file is a meter: "replay:PATH". Call before start. ATOLL_EIO: with the
+ * system's reason; a failure while recording is answered by record_stop. */
+ATOLL_API int atoll_meter_record(struct atoll_meter *m, const char *path, struct atoll_err *err);
+ATOLL_API int atoll_meter_record_stop(struct atoll_meter *m, struct atoll_err *err);
+/** The scans kept as CSV: comment lines with rails, then t_s (since start) and one column of watts
+ * per rail. */
+ATOLL_API int atoll_meter_write_csv(struct atoll_meter *m, const char *path, struct atoll_err *err);
+
+/** Scans kept: times in ns (host time by the fitted map) and power per rail in mW, row-major
+ * [n][n_rails]; borrowed until the next call or close. */
 struct atoll_trace {
     const uint64_t *t_ns;
     const float *rail_mw;
     size_t n;
     uint32_t n_rails;
 };
-ATOLL_API int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct atoll_err *err);
+ATOLL_API int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out,
+                                struct atoll_err *err);
 
 #ifdef __cplusplus
 }

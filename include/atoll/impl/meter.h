@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file impl/meter.h
+ * For those who write a meter driver: one const struct of functions, listed in src/power/meters.c.
+ * A driver brings bytes (the frames of room `wire`) with their arrival times and the calibration
+ * of its channels; decoding, time map, gaps, markers, energy and uncertainty are the same for all.
+ */
+#ifndef ATOLL_IMPL_METER_H
+#define ATOLL_IMPL_METER_H
+
+#include <atoll/power.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What is known of one channel: current = (code - zero_code) * ma_per_code, power = current *
+ * volt. All u_ are standard uncertainties; a dof of INFINITY: known, not estimated from readings.
+ */
+struct atoll_meter_channel {
+    double volt;
+    double zero_code, ma_per_code;
+    double u_gain_frac, gain_dof; ///< this channel's own part
+    double u_reference_frac;      ///< of the reference that all channels were calibrated with
+    double u_zero_code;
+    double u_drift_code, drift_tau_s; ///< zero drifts to +-u_drift_code as 1 - exp(-t / tau)
+    double noise_code, noise_dof;     ///< white, of one scan
+};
+
+/** A driver's answer to open. One current channel per rail, in the rails' order. */
+struct atoll_meter_setup {
+    char description[200];
+    enum atoll_origin origin;
+    double rate_hz;                  ///< nominal
+    double u_rate_frac;              ///< of the microcontroller's clock, standard
+    double latency_ns, u_latency_ns; ///< from the end of a frame's last scan to its arrival
+    struct atoll_meter_channel channels[ATOLL_METER_RAILS_MAX];
+};
+
+struct atoll_meter_driver {
+    const char *name;
+    const char *help; ///< what stands after "name:" in a spec, and what it means
+    /** Opens by the text after "name:" (NULL: none); fills *setup and *state. o->rails is checked.
+     */
+    int (*open)(const char *arg, const struct atoll_meter_opts *o, struct atoll_meter_setup *setup,
+                void **state, struct atoll_err *err);
+    void (*close)(void *state);
+    int (*start)(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err);
+    /** Pushes what has arrived up to host time t_ns. */
+    int (*advance)(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err);
+    /** Pushes up to t_ns and at least `scans` scans beyond it. */
+    int (*stop)(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t scans,
+                struct atoll_err *err);
+    /** Optional: takes the power of the rails from t_ns on. */
+    void (*feed)(void *state, struct atoll_meter *m, uint64_t t_ns, const double *rail_mw,
+                 uint32_t n_rails);
+};
+
+/** Bytes from the device that arrived at host time arrival_ns. A failure (no memory) is kept and
+ *  answered by the next energy or trace. */
+ATOLL_API void atoll_meter_push(struct atoll_meter *m, const uint8_t *bytes, size_t n,
+                                uint64_t arrival_ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

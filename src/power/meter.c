@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a meter by name, its life, markers, gaps, and the scans it kept. */
+#include "power_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct atoll_meter_driver *const drivers[] = {&atoll__power_synth,
+                                                           &atoll__power_replay, NULL};
+
+const struct atoll_meter_driver *const *atoll_meter_drivers(void)
+{
+    return drivers;
+}
+
+/* "kind" or "kind:rest"; *arg is the rest or NULL. */
+static const struct atoll_meter_driver *find_driver(const char *spec, const char **arg)
+{
+    const char *colon = strchr(spec, ':');
+    const size_t n = colon != NULL ? (size_t)(colon - spec) : strlen(spec);
+    *arg = colon != NULL ? colon + 1 : NULL;
+    for (size_t i = 0; drivers[i] != NULL; i++) {
+        if (strlen(drivers[i]->name) == n && strncmp(drivers[i]->name, spec, n) == 0) {
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
+static int fail_unknown(const char *spec, struct atoll_err *err)
+{
+    struct atoll_buf known = {0};
+    for (size_t i = 0; drivers[i] != NULL; i++) {
+        atoll_buf_printf(&known, ", %s", drivers[i]->name);
+    }
+    const int rc = atoll_fail(err, ATOLL_EUSAGE, "unknown meter '%s' (known: none%s)", spec,
+                              known.data != NULL ? known.data : "");
+    atoll_buf_finish(&known);
+    return rc;
+}
+
+static int check_opts(const struct atoll_meter_opts *o, struct atoll_err *err)
+{
+    if (o->n_rails == 0 || o->n_rails > ATOLL_METER_RAILS_MAX || o->rails == NULL) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: %u rails (expected 1..%d)", o->n_rails,
+                          ATOLL_METER_RAILS_MAX);
+    }
+    for (uint32_t i = 0; i < o->n_rails; i++) {
+        if (!(o->rails[i].volt > 0) || !isfinite(o->rails[i].volt)) {
+            return atoll_fail(err, ATOLL_EUSAGE, "meter: rail %u has %g V (expected more than 0)",
+                              i, o->rails[i].volt);
+        }
+    }
+    if (o->rate_hz < 0 || !(o->rate_hz <= 1e6)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: rate %g Hz (expected 1 to 1e6, 0: default)",
+                          o->rate_hz);
+    }
+    return 0;
+}
+
+/* Rails with names of our own. */
+static int copy_rails(struct atoll_meter *m, const struct atoll_meter_opts *o,
+                      struct atoll_err *err)
+{
+    enum { NAME_BYTES = 32 };
+    m->n = o->n_rails;
+    m->names = atoll_calloc(m->n, NAME_BYTES);
+    if (m->names == NULL) {
+        return atoll_fail_nomem(err, "rail names", (size_t)m->n * NAME_BYTES);
+    }
+    for (uint32_t i = 0; i < m->n; i++) {
+        char *name = m->names + (size_t)i * NAME_BYTES;
+        (void)snprintf(name, NAME_BYTES, "%s", o->rails[i].name != NULL ? o->rails[i].name : "");
+        m->rails[i] = (struct atoll_meter_rail){.name = name, .volt = o->rails[i].volt};
+    }
+    return 0;
+}
+
+int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct atoll_meter **out,
+                     struct atoll_err *err)
+{
+    if (strcmp(spec, "none") == 0) {
+        *out = NULL;
+        return 0;
+    }
+    const char *arg = NULL;
+    const struct atoll_meter_driver *driver = find_driver(spec, &arg);
+    if (driver == NULL) {
+        return fail_unknown(spec, err);
+    }
+    int rc = check_opts(o, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct atoll_meter *m = atoll_calloc(1, sizeof *m);
+    if (m == NULL) {
+        return atoll_fail_nomem(err, "meter", sizeof *m);
+    }
+    m->first = UINT64_MAX;
+    m->keep = o->keep_scans;
+    rc = copy_rails(m, o, err);
+    rc = rc == 0 ? driver->open(arg, o, &m->setup, &m->state, err) : rc;
+    m->driver = rc == 0 ? driver : NULL;
+    rc = rc == 0 ? atoll__power_ring_init(m, err) : rc;
+    if (rc != 0) {
+        atoll_meter_close(&m);
+        return rc;
+    }
+    atoll__power_timemap_init(&m->map, &m->setup);
+    *out = m;
+    return 0;
+}
+
+void atoll_meter_close(struct atoll_meter **meter)
+{
+    struct atoll_meter *m = meter != NULL ? *meter : NULL;
+    if (m == NULL) {
+        return;
+    }
+    if (m->driver != NULL) {
+        m->driver->close(m->state);
+    }
+    (void)atoll_meter_record_stop(m, NULL);
+    for (size_t i = 0; i < m->n_markers; i++) {
+        atoll_free(m->markers[i].window.codes);
+        atoll_free(m->markers[i].window.sums);
+    }
+    atoll_free(m->markers);
+    atoll_free(m->gaps);
+    atoll_free(m->public_gaps);
+    atoll_free(m->ring_codes);
+    atoll_free(m->ring_sums);
+    atoll_free(m->kept_codes);
+    atoll_free(m->trace_ns);
+    atoll_free(m->trace_mw);
+    atoll_free(m->names);
+    atoll_free(m);
+    *meter = NULL;
+}
+
+void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out)
+{
+    *out = (struct atoll_meter_info){.kind = m->driver->name,
+                                     .description = m->setup.description,
+                                     .origin = m->setup.origin,
+                                     .rate_hz = m->setup.rate_hz,
+                                     .fed = m->driver->feed != NULL,
+                                     .n_rails = m->n};
+}
+
+int atoll_meter_start(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
+{
+    if (m->started) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: started already");
+    }
+    m->start_ns = t_ns;
+    atoll__power_record_start(m, t_ns);
+    const int rc = m->driver->start(m->state, m, t_ns, err);
+    m->started = rc == 0;
+    return rc;
+}
+
+int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
+{
+    if (!m->started) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: not started");
+    }
+    return m->driver->stop(m->state, m, t_ns, 2 * m->half_window, err);
+}
+
+void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw, uint32_t n_rails)
+{
+    struct atoll_meter *m = meter;
+    if (m->driver->feed != NULL) {
+        m->driver->feed(m->state, m, t_ns, rail_mw, n_rails);
+    }
+}
+
+int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
+                         struct atoll_err *err)
+{
+    if (!m->started || t_ns < m->start_ns ||
+        (m->n_markers > 0 && t_ns < m->markers[m->n_markers - 1].t_ns)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: marker '%s' %s", label != NULL ? label : "",
+                          m->started ? "lies before the last one or before start" : "before start");
+    }
+    const int rc = m->driver->advance(m->state, m, t_ns, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const int32_t made = atoll__power_mark(m, t_ns, label, err);
+    if (made >= 0) {
+        atoll__power_record_mark(m, t_ns, label != NULL ? label : "");
+    }
+    return made;
+}
+
+int32_t atoll_meter_markers(const struct atoll_meter *m)
+{
+    return (int32_t)m->n_markers;
+}
+
+int atoll_meter_marker(const struct atoll_meter *m, int32_t marker, uint64_t *t_ns,
+                       const char **label, struct atoll_err *err)
+{
+    if (marker < 0 || (size_t)marker >= m->n_markers) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: marker %d does not exist", (int)marker);
+    }
+    *t_ns = m->markers[marker].t_ns;
+    *label = m->markers[marker].label;
+    return 0;
+}
+
+static uint64_t edge_ns(const struct atoll_meter *m, double edge)
+{
+    const double ns = atoll__power_timemap_ns(&m->map, edge);
+    return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
+}
+
+int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps, size_t *n,
+                     struct atoll_err *err)
+{
+    void *made = m->public_gaps;
+    if (atoll_grow(&made, &m->public_gaps_capacity, m->n_gaps + 1, sizeof *m->public_gaps) != 0) {
+        return atoll_fail_nomem(err, "gaps", m->n_gaps * sizeof *m->public_gaps);
+    }
+    m->public_gaps = made;
+    for (size_t i = 0; i < m->n_gaps; i++) {
+        const struct power_gap *g = &m->gaps[i];
+        m->public_gaps[i] = (struct atoll_meter_gap){.from_ns = edge_ns(m, (double)g->from),
+                                                     .to_ns = edge_ns(m, (double)g->to),
+                                                     .scans = g->to - g->from,
+                                                     .cause = g->cause};
+    }
+    *gaps = m->public_gaps;
+    *n = m->n_gaps;
+    return 0;
+}
+
+void atoll_meter_clock(const struct atoll_meter *m, double *rate_ppm, double *u_offset_ns)
+{
+    *rate_ppm = (m->map.period_ns / atoll__power_timemap_period_ns(&m->map) - 1) * 1e6;
+    *u_offset_ns = atoll__power_timemap_u_ns(&m->map, m->map.mean_x);
+}
+
+int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct atoll_err *err)
+{
+    if (!m->keep) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: was opened without keep_scans");
+    }
+    if (m->failed != 0) {
+        return atoll_fail(err, m->failed, "meter: %s while scans arrived",
+                          atoll_code_text(m->failed));
+    }
+    const size_t n = m->first == UINT64_MAX ? 0 : (size_t)(m->next - m->first);
+    void *ns = m->trace_ns;
+    void *mw = m->trace_mw;
+    const int rc_ns = atoll_grow(&ns, &m->trace_ns_capacity, n + 1, sizeof *m->trace_ns);
+    m->trace_ns = ns;
+    const int rc_mw = atoll_grow(&mw, &m->trace_mw_capacity, (n + 1) * m->n, sizeof *m->trace_mw);
+    m->trace_mw = mw;
+    if (rc_ns != 0 || rc_mw != 0) {
+        return atoll_fail_nomem(err, "trace", n * (8 + 4 * (size_t)m->n));
+    }
+    for (size_t i = 0; i < n; i++) {
+        m->trace_ns[i] = edge_ns(m, (double)(m->first + i) + 0.5);
+        for (uint32_t c = 0; c < m->n; c++) {
+            const struct atoll_meter_channel *k = &m->setup.channels[c];
+            m->trace_mw[i * m->n + c] =
+                (float)((m->kept_codes[i * m->n + c] - k->zero_code) * k->ma_per_code * k->volt);
+        }
+    }
+    *out =
+        (struct atoll_trace){.t_ns = m->trace_ns, .rail_mw = m->trace_mw, .n = n, .n_rails = m->n};
+    return 0;
+}

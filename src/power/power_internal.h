@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to room `power`. The way of a scan:
+ *
+ *   driver --bytes, arrival--> decoder (wire) --> scans.c: ring of codes and running sums, gaps
+ *                                             --> timemap.c: scan index <-> host time
+ *   marker --> waits until the scans around it are there --> keeps a window of them --> energy.c
+ *
+ * Scan k is the mean over the cell [k, k+1) of the device's clock and stands at the node k + 1/2.
+ * Sums are integers (codes), so nothing is lost however long the meter runs; memory is the ring and
+ * one window per marker, unless keep_scans asks for all.
+ */
+#ifndef ATOLL_POWER_INTERNAL_H
+#define ATOLL_POWER_INTERNAL_H
+
+#include <atoll/impl/meter.h>
+#include <atoll_wire.h>
+
+#include <stdio.h>
+
+/** Straight line of arrival time over scan edges, by least squares with the nominal period as a
+ *  prior, so that the first frames do not decide the rate alone. */
+struct power_timemap {
+    double period_ns; ///< nominal
+    double prior;     ///< weight of the nominal period
+    double latency_ns, u_latency_ns, jitter_ns;
+    uint64_t origin_ns; ///< host time that y counts from
+    uint64_t n;
+    double mean_x, mean_y, sxx, sxy, syy;
+};
+void atoll__power_timemap_init(struct power_timemap *t, const struct atoll_meter_setup *s);
+void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arrival_ns);
+double atoll__power_timemap_period_ns(const struct power_timemap *t);
+double atoll__power_timemap_edge(const struct power_timemap *t,
+                                 uint64_t t_ns); ///< scan edges at a host time
+double atoll__power_timemap_ns(const struct power_timemap *t, double edge); ///< the other way
+double atoll__power_timemap_u_ns(const struct power_timemap *t,
+                                 double edge); ///< standard uncertainty
+
+/** Scans around a marker: rows of codes and of sums (up to and with the row), by channel. */
+struct power_window {
+    uint64_t first;
+    uint32_t n;
+    uint16_t *codes;
+    uint64_t *sums;
+};
+struct power_marker {
+    uint64_t t_ns;
+    char label[40];
+    bool kept;
+    struct power_window window;
+};
+
+struct power_gap {
+    uint64_t from, to; ///< scans [from, to)
+    const char *cause; ///< static
+};
+
+struct atoll_meter {
+    const struct atoll_meter_driver *driver;
+    void *state;
+    struct atoll_meter_setup setup;
+    struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
+    uint32_t n; ///< rails = channels
+    char *names;
+    bool keep, started;
+    uint64_t start_ns;
+    int failed; ///< code of a failure while scans arrived
+    /* bytes to scans */
+    struct atoll_wire_decoder decoder;
+    struct atoll_wire_track track;
+    struct atoll_wire_config config;
+    bool configured;
+    uint16_t full_code;              ///< at it or at 0 the converter is over range
+    uint64_t scan_offset;            ///< added to the device's count after restarts
+    uint64_t first, next;            ///< scans known: [first, next)
+    uint32_t ring_rows, half_window; ///< rows: a power of two
+    uint64_t ring_first;             ///< oldest row that is valid
+    uint16_t *ring_codes;
+    uint64_t *ring_sums;
+    uint16_t *kept_codes; ///< keep_scans: all rows from `first`
+    size_t kept_capacity; ///< in codes
+    struct power_timemap map;
+    struct power_gap *gaps;
+    size_t n_gaps, gaps_capacity;
+    struct atoll_meter_gap *public_gaps;
+    size_t public_gaps_capacity;
+    struct power_marker *markers;
+    size_t n_markers, markers_capacity, first_waiting;
+    /* what atoll_meter_trace lends */
+    uint64_t *trace_ns;
+    float *trace_mw;
+    size_t trace_ns_capacity, trace_mw_capacity;
+    FILE *record;
+};
+
+/* scans.c */
+int atoll__power_ring_init(struct atoll_meter *m, struct atoll_err *err);
+/** Keeps the window of each marker whose scans are all there. */
+void atoll__power_keep_windows(struct atoll_meter *m);
+/** Node coordinate (scan k stands at k) of a host time, by the present time map. */
+double atoll__power_node(const struct atoll_meter *m, uint64_t t_ns);
+
+/* record.c; the file is read by replay.c */
+#define ATOLL_RECORD_MAGIC "ATOLLPWR"
+void atoll__power_record_start(struct atoll_meter *m, uint64_t t_ns);
+void atoll__power_record_bytes(struct atoll_meter *m, const uint8_t *bytes, size_t n,
+                               uint64_t arrival_ns);
+void atoll__power_record_mark(struct atoll_meter *m, uint64_t t_ns, const char *label);
+
+/* marker.c: sets a marker without asking the driver to advance. */
+int32_t atoll__power_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
+                          struct atoll_err *err);
+
+extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay;
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replay meter: a recording (record.c) as a meter. Its start is moved to the start asked for,
+ * so that a recording can be laid under any run; its own markers come along. */
+#include "power_internal.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+enum { HEADER_MAX = 1 << 20 };
+
+struct replay {
+    struct atoll_map map;
+    size_t at;
+    uint64_t recorded_start_ns, start_ns;
+};
+
+static uint64_t number(const uint8_t *p, int bytes)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < bytes; i++) {
+        v |= (uint64_t)p[i] << (8 * i);
+    }
+    return v;
+}
+
+/* ------------------------------------------------------------------- header */
+
+/* A number of the header within [low, high]; null means infinite where that is allowed. */
+static int get(const json_t *j, const char *path, const char *key, double low, double high,
+               double *out, struct atoll_err *err)
+{
+    const json_t *v = json_object_get(j, key);
+    const bool infinite = v != NULL && json_is_null(v) && isinf(high);
+    const double number_value = infinite ? INFINITY : json_is_number(v) ? json_number_value(v) : NAN;
+    if (!(number_value >= low && number_value <= high)) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: header: '%s' is missing or out of range (expected %g to %g)",
+                          path, key, low, high);
+    }
+    *out = number_value;
+    return 0;
+}
+
+static int get_channel(const json_t *j, const char *path, struct atoll_meter_channel *c,
+                       struct atoll_err *err)
+{
+    const struct {
+        const char *key;
+        double low, high;
+        double *out;
+    } fields[] = {{"volt", 1e-3, 1e4, &c->volt},
+                  {"zero_code", -1e6, 1e6, &c->zero_code},
+                  {"ma_per_code", 1e-9, 1e6, &c->ma_per_code},
+                  {"u_gain_frac", 0, 1, &c->u_gain_frac},
+                  {"gain_dof", 1, INFINITY, &c->gain_dof},
+                  {"u_reference_frac", 0, 1, &c->u_reference_frac},
+                  {"u_zero_code", 0, 1e6, &c->u_zero_code},
+                  {"u_drift_code", 0, 1e6, &c->u_drift_code},
+                  {"drift_tau_s", 0, 1e9, &c->drift_tau_s},
+                  {"noise_code", 0, 1e6, &c->noise_code},
+                  {"noise_dof", 1, INFINITY, &c->noise_dof}};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0] && rc == 0; i++) {
+        rc = get(j, path, fields[i].key, fields[i].low, fields[i].high, fields[i].out, err);
+    }
+    return rc;
+}
+
+static int read_setup(const json_t *j, const char *path, const struct atoll_meter_opts *o,
+                      struct atoll_meter_setup *s, struct atoll_err *err)
+{
+    const char *schema = json_string_value(json_object_get(j, "schema"));
+    const char *description = json_string_value(json_object_get(j, "description"));
+    const char *origin = json_string_value(json_object_get(j, "origin"));
+    const json_t *channels = json_object_get(j, "channels");
+    if (schema == NULL || strcmp(schema, "atoll.power-record/1") != 0) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: header: schema '%.60s' (expected atoll.power-record/1)",
+                          path, schema != NULL ? schema : "");
+    }
+    if (json_array_size(channels) != o->n_rails) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: recorded with %zu channels, but %u rails are expected",
+                          path, json_array_size(channels), o->n_rails);
+    }
+    (void)snprintf(s->description, sizeof s->description, "recording: %s", description != NULL ? description : "");
+    s->origin = origin != NULL && strcmp(origin, "measured") == 0 ? ATOLL_ORIGIN_MEASURED : ATOLL_ORIGIN_SIMULATED;
+    int rc = get(j, path, "rate_hz", 1e-3, 1e6, &s->rate_hz, err);
+    rc = rc == 0 ? get(j, path, "u_rate_frac", 0, 1, &s->u_rate_frac, err) : rc;
+    rc = rc == 0 ? get(j, path, "latency_ns", 0, 1e10, &s->latency_ns, err) : rc;
+    rc = rc == 0 ? get(j, path, "u_latency_ns", 0, 1e10, &s->u_latency_ns, err) : rc;
+    for (uint32_t i = 0; i < o->n_rails && rc == 0; i++) {
+        rc = get_channel(json_array_get(channels, i), path, &s->channels[i], err);
+    }
+    return rc;
+}
+
+static int read_header(struct replay *r, const char *path, const struct atoll_meter_opts *o,
+                       struct atoll_meter_setup *s, struct atoll_err *err)
+{
+    const size_t magic = sizeof ATOLL_RECORD_MAGIC - 1;
+    if (r->map.size < magic + 4 || memcmp(r->map.data, ATOLL_RECORD_MAGIC, magic) != 0) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: not a power recording (expected it to begin with %s)",
+                          path, ATOLL_RECORD_MAGIC);
+    }
+    const uint64_t n = number(r->map.data + magic, 4);
+    if (n > HEADER_MAX || n > r->map.size - magic - 4) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: header of %llu bytes in a file of %zu", path,
+                          (unsigned long long)n, r->map.size);
+    }
+    json_error_t why;
+    json_t *j = json_loadb((const char *)r->map.data + magic + 4, (size_t)n, JSON_REJECT_DUPLICATES, &why);
+    if (j == NULL) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: header: line %d: %s", path, why.line, why.text);
+    }
+    const int rc = read_setup(j, path, o, s, err);
+    json_decref(j);
+    r->at = magic + 4 + (size_t)n;
+    return rc;
+}
+
+/* ------------------------------------------------------------------- chunks */
+
+struct chunk {
+    char kind;
+    uint64_t t_ns;
+    const uint8_t *bytes;
+    size_t n, end;
+};
+
+/* The chunk at r->at; false at the end, at a cut, and at what is no chunk. */
+static bool peek(const struct replay *r, struct chunk *c)
+{
+    const size_t left = r->map.size - r->at;
+    const uint8_t *p = r->map.data + r->at;
+    if (left < 9) {
+        return false;
+    }
+    const size_t length_bytes = p[0] == 'B' ? 4 : p[0] == 'M' ? 1 : 0;
+    if ((length_bytes == 0 && p[0] != 'S') || left < 9 + length_bytes) {
+        return false;
+    }
+    const uint64_t n = number(p + 9, (int)length_bytes);
+    if (n > left - 9 - length_bytes) {
+        return false;
+    }
+    *c = (struct chunk){.kind = (char)p[0],
+                        .t_ns = number(p + 1, 8),
+                        .bytes = p + 9 + length_bytes,
+                        .n = (size_t)n,
+                        .end = r->at + 9 + length_bytes + (size_t)n};
+    return true;
+}
+
+static uint64_t shifted(const struct replay *r, uint64_t t_ns)
+{
+    return t_ns - r->recorded_start_ns + r->start_ns; /* modulo 2^64: also before the start */
+}
+
+static int take_marker(const struct replay *r, struct atoll_meter *m, const struct chunk *c,
+                       struct atoll_err *err)
+{
+    char label[256];
+    memcpy(label, c->bytes, c->n);
+    label[c->n] = '\0';
+    const int32_t made = atoll__power_mark(m, shifted(r, c->t_ns), label, err);
+    return made < 0 ? made : 0;
+}
+
+/* Pushes chunks stamped up to t_ns; true in *more when one lies beyond. */
+static int play(struct replay *r, struct atoll_meter *m, uint64_t t_ns, bool *more,
+                struct atoll_err *err)
+{
+    struct chunk c;
+    int rc = 0;
+    *more = false;
+    while (rc == 0 && peek(r, &c)) {
+        if (c.kind != 'S' && shifted(r, c.t_ns) > t_ns && shifted(r, c.t_ns) < (UINT64_MAX >> 1)) {
+            *more = true;
+            return 0;
+        }
+        if (c.kind == 'B') {
+            atoll_meter_push(m, c.bytes, c.n, shifted(r, c.t_ns));
+        } else if (c.kind == 'M') {
+            rc = take_marker(r, m, &c, err);
+        }
+        r->at = c.end;
+    }
+    return rc;
+}
+
+static int replay_start(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
+{
+    struct replay *r = state;
+    struct chunk c;
+    const size_t begin = r->at;
+    while (peek(r, &c) && c.kind != 'S') {
+        r->at = c.end;
+    }
+    if (!peek(r, &c)) {
+        return atoll_fail(err, ATOLL_EINPUT, "recording: has no start (cut short?)");
+    }
+    r->recorded_start_ns = c.t_ns;
+    r->start_ns = t_ns;
+    r->at = begin;
+    bool more;
+    return play(r, m, t_ns, &more, err);
+}
+
+static int replay_advance(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
+{
+    bool more;
+    return play(state, m, t_ns, &more, err);
+}
+
+static int replay_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t scans,
+                       struct atoll_err *err)
+{
+    struct replay *r = state;
+    bool more = true;
+    int rc = play(r, m, t_ns, &more, err);
+    /* on until the scans around t_ns are there, or the recording ends */
+    while (rc == 0 && more && (m->map.n == 0 || atoll__power_node(m, t_ns) + scans >= (double)m->next)) {
+        struct chunk c;
+        more = peek(r, &c);
+        rc = more ? play(r, m, shifted(r, c.t_ns), &more, err) : 0;
+    }
+    return rc;
+}
+
+static void replay_close(void *state)
+{
+    struct replay *r = state;
+    atoll_map_close(&r->map);
+    atoll_free(r);
+}
+
+static int replay_open(const char *arg, const struct atoll_meter_opts *o,
+                       struct atoll_meter_setup *setup, void **state, struct atoll_err *err)
+{
+    if (arg == NULL || *arg == '\0') {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter replay: names no file (expected replay:FILE)");
+    }
+    struct replay *r = atoll_calloc(1, sizeof *r);
+    if (r == NULL) {
+        return atoll_fail_nomem(err, "replay", sizeof *r);
+    }
+    int rc = atoll_map_open(arg, &r->map, err);
+    rc = rc == 0 ? read_header(r, arg, o, setup, err) : rc;
+    if (rc != 0) {
+        replay_close(r);
+        return rc;
+    }
+    *state = r;
+    return 0;
+}
+
+const struct atoll_meter_driver atoll__power_replay = {
+    .name = "replay",
+    .help = "FILE: a recording (atoll power record, atoll_meter_record)",
+    .open = replay_open,
+    .close = replay_close,
+    .start = replay_start,
+    .advance = replay_advance,
+    .stop = replay_stop,
+};
