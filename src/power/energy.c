@@ -188,7 +188,7 @@ int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct a
         return rc;
     }
     const double seconds = (double)(m->markers[to].t_ns - m->markers[from].t_ns) / 1e9;
-    const double from_s = ((double)m->markers[from].t_ns - (double)m->start_ns) / 1e9;
+    const double from_s = atoll__power_since(m->markers[from].t_ns, m->start_ns) / 1e9;
     const struct power_gap *worst = NULL;
     const uint64_t lost = lost_between(m, a.node, b.node, &worst);
     struct atoll_energy sum = {.scans = (uint64_t)(b.node - a.node + 0.5), .lost_scans = lost};
@@ -217,9 +217,8 @@ int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct a
     if (lost == 0) {
         return 0;
     }
-    return atoll_fail(
-        err, ATOLL_ENO,
-        "meter: %llu of %llu scans are missing in the window (%s, longest at %.6f s)",
-        (unsigned long long)lost, (unsigned long long)sum.scans, worst->cause,
-        (atoll__power_timemap_ns(&m->map, (double)worst->from) - (double)m->start_ns) / 1e9);
+    return atoll_fail(err, ATOLL_ENO,
+                      "meter: %llu of %llu scans are missing in the window (%s, longest at %.6f s)",
+                      (unsigned long long)lost, (unsigned long long)sum.scans, worst->cause,
+                      atoll__power_timemap_ns(&m->map, (double)worst->from, m->start_ns) / 1e9);
 }

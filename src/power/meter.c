@@ -211,10 +211,11 @@ int atoll_meter_marker(const struct atoll_meter *m, int32_t marker, uint64_t *t_
     return 0;
 }
 
+/* Host time of a scan edge; what lies before the start counts as the start. */
 static uint64_t edge_ns(const struct atoll_meter *m, double edge)
 {
-    const double ns = atoll__power_timemap_ns(&m->map, edge);
-    return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
+    const double ns = atoll__power_timemap_ns(&m->map, edge, m->start_ns);
+    return m->start_ns + (ns > 0 ? (uint64_t)(ns + 0.5) : 0);
 }
 
 int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps, size_t *n,
@@ -252,7 +253,14 @@ int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct ato
         return atoll_fail(err, m->failed, "meter: %s while scans arrived",
                           atoll_code_text(m->failed));
     }
-    const size_t n = m->first == UINT64_MAX ? 0 : (size_t)(m->next - m->first);
+    /* scans from the start on; what was scanned before is only there for the first marker */
+    const size_t all = m->first == UINT64_MAX ? 0 : (size_t)(m->next - m->first);
+    size_t skip = 0;
+    while (skip < all &&
+           atoll__power_timemap_ns(&m->map, (double)(m->first + skip) + 0.5, m->start_ns) < 0) {
+        skip++;
+    }
+    const size_t n = all - skip;
     void *ns = m->trace_ns;
     void *mw = m->trace_mw;
     const int rc_ns = atoll_grow(&ns, &m->trace_ns_capacity, n + 1, sizeof *m->trace_ns);
@@ -263,11 +271,12 @@ int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct ato
         return atoll_fail_nomem(err, "trace", n * (8 + 4 * (size_t)m->n));
     }
     for (size_t i = 0; i < n; i++) {
-        m->trace_ns[i] = edge_ns(m, (double)(m->first + i) + 0.5);
+        m->trace_ns[i] = edge_ns(m, (double)(m->first + skip + i) + 0.5);
         for (uint32_t c = 0; c < m->n; c++) {
             const struct atoll_meter_channel *k = &m->setup.channels[c];
             m->trace_mw[i * m->n + c] =
-                (float)((m->kept_codes[i * m->n + c] - k->zero_code) * k->ma_per_code * k->volt);
+                (float)((m->kept_codes[(skip + i) * m->n + c] - k->zero_code) * k->ma_per_code *
+                        k->volt);
         }
     }
     *out =

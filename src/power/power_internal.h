@@ -18,6 +18,12 @@
 
 #include <stdio.h>
 
+/** Times are unsigned and may lie before a start at 0: differences are modulo 2^64, signed. */
+static inline double atoll__power_since(uint64_t t_ns, uint64_t reference_ns)
+{
+    return (double)(int64_t)(t_ns - reference_ns);
+}
+
 /** Straight line of arrival time over scan edges, by least squares with the nominal period as a
  *  prior, so that the first frames do not decide the rate alone. */
 struct power_timemap {
@@ -33,7 +39,8 @@ void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arr
 double atoll__power_timemap_period_ns(const struct power_timemap *t);
 double atoll__power_timemap_edge(const struct power_timemap *t,
                                  uint64_t t_ns); ///< scan edges at a host time
-double atoll__power_timemap_ns(const struct power_timemap *t, double edge); ///< the other way
+/** The other way: host time of an edge, from a reference time on. */
+double atoll__power_timemap_ns(const struct power_timemap *t, double edge, uint64_t reference_ns);
 double atoll__power_timemap_u_ns(const struct power_timemap *t,
                                  double edge); ///< standard uncertainty
 

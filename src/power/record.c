@@ -96,7 +96,8 @@ int atoll_meter_record(struct atoll_meter *m, const char *path, struct atoll_err
     int rc = 0;
     FILE *f = fopen(path, "wb");
     if (f == NULL || !put_header(f, text, n)) {
-        rc = atoll_fail(err, ATOLL_EIO, "%s: cannot write the recording: %s", path, strerror(errno));
+        rc =
+            atoll_fail(err, ATOLL_EIO, "%s: cannot write the recording: %s", path, strerror(errno));
     }
     atoll_free(text);
     if (rc != 0 && f != NULL) {
@@ -168,7 +169,8 @@ int atoll_meter_write_csv(struct atoll_meter *m, const char *path, struct atoll_
         const bool before = t.t_ns[i] < m->start_ns;
         const uint64_t ns = before ? m->start_ns - t.t_ns[i] : t.t_ns[i] - m->start_ns;
         atoll_buf_printf(&b, "\n%s%llu.%09llu", before ? "-" : "",
-                         (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000));
+                         (unsigned long long)(ns / 1000000000),
+                         (unsigned long long)(ns % 1000000000));
         for (uint32_t c = 0; c < m->n; c++) {
             char watt[40];
             const double mw = (double)t.rail_mw[i * m->n + c];
@@ -177,7 +179,8 @@ int atoll_meter_write_csv(struct atoll_meter *m, const char *path, struct atoll_
         }
     }
     atoll_buf_puts(&b, "\n");
-    rc = b.failed ? atoll_fail_nomem(err, "csv", b.cap) : atoll_write_file(path, b.data, b.size, err);
+    rc = b.failed ? atoll_fail_nomem(err, "csv", b.cap)
+                  : atoll_write_file(path, b.data, b.size, err);
     atoll_buf_finish(&b);
     return rc;
 }

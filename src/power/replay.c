@@ -32,10 +32,13 @@ static int get(const json_t *j, const char *path, const char *key, double low, d
 {
     const json_t *v = json_object_get(j, key);
     const bool infinite = v != NULL && json_is_null(v) && isinf(high);
-    const double number_value = infinite ? INFINITY : json_is_number(v) ? json_number_value(v) : NAN;
+    const double number_value = infinite            ? INFINITY
+                                : json_is_number(v) ? json_number_value(v)
+                                                    : NAN;
     if (!(number_value >= low && number_value <= high)) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: header: '%s' is missing or out of range (expected %g to %g)",
-                          path, key, low, high);
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "%s: header: '%s' is missing or out of range (expected %g to %g)", path,
+                          key, low, high);
     }
     *out = number_value;
     return 0;
@@ -74,15 +77,19 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
     const char *origin = json_string_value(json_object_get(j, "origin"));
     const json_t *channels = json_object_get(j, "channels");
     if (schema == NULL || strcmp(schema, "atoll.power-record/1") != 0) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: header: schema '%.60s' (expected atoll.power-record/1)",
-                          path, schema != NULL ? schema : "");
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "%s: header: schema '%.60s' (expected atoll.power-record/1)", path,
+                          schema != NULL ? schema : "");
     }
     if (json_array_size(channels) != o->n_rails) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: recorded with %zu channels, but %u rails are expected",
-                          path, json_array_size(channels), o->n_rails);
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "%s: recorded with %zu channels, but %u rails are expected", path,
+                          json_array_size(channels), o->n_rails);
     }
-    (void)snprintf(s->description, sizeof s->description, "recording: %s", description != NULL ? description : "");
-    s->origin = origin != NULL && strcmp(origin, "measured") == 0 ? ATOLL_ORIGIN_MEASURED : ATOLL_ORIGIN_SIMULATED;
+    (void)snprintf(s->description, sizeof s->description, "recording: %s",
+                   description != NULL ? description : "");
+    s->origin = origin != NULL && strcmp(origin, "measured") == 0 ? ATOLL_ORIGIN_MEASURED
+                                                                  : ATOLL_ORIGIN_SIMULATED;
     int rc = get(j, path, "rate_hz", 1e-3, 1e6, &s->rate_hz, err);
     rc = rc == 0 ? get(j, path, "u_rate_frac", 0, 1, &s->u_rate_frac, err) : rc;
     rc = rc == 0 ? get(j, path, "latency_ns", 0, 1e10, &s->latency_ns, err) : rc;
@@ -98,8 +105,9 @@ static int read_header(struct replay *r, const char *path, const struct atoll_me
 {
     const size_t magic = sizeof ATOLL_RECORD_MAGIC - 1;
     if (r->map.size < magic + 4 || memcmp(r->map.data, ATOLL_RECORD_MAGIC, magic) != 0) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: not a power recording (expected it to begin with %s)",
-                          path, ATOLL_RECORD_MAGIC);
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "%s: not a power recording (expected it to begin with %s)", path,
+                          ATOLL_RECORD_MAGIC);
     }
     const uint64_t n = number(r->map.data + magic, 4);
     if (n > HEADER_MAX || n > r->map.size - magic - 4) {
@@ -107,7 +115,8 @@ static int read_header(struct replay *r, const char *path, const struct atoll_me
                           (unsigned long long)n, r->map.size);
     }
     json_error_t why;
-    json_t *j = json_loadb((const char *)r->map.data + magic + 4, (size_t)n, JSON_REJECT_DUPLICATES, &why);
+    json_t *j =
+        json_loadb((const char *)r->map.data + magic + 4, (size_t)n, JSON_REJECT_DUPLICATES, &why);
     if (j == NULL) {
         return atoll_fail(err, ATOLL_EINPUT, "%s: header: line %d: %s", path, why.line, why.text);
     }
@@ -165,16 +174,14 @@ static int take_marker(const struct replay *r, struct atoll_meter *m, const stru
     return made < 0 ? made : 0;
 }
 
-/* Pushes chunks stamped up to t_ns; true in *more when one lies beyond. */
-static int play(struct replay *r, struct atoll_meter *m, uint64_t t_ns, bool *more,
+/* Pushes chunks stamped up to t_ns, or all that are left. */
+static int play(struct replay *r, struct atoll_meter *m, uint64_t t_ns, bool all,
                 struct atoll_err *err)
 {
     struct chunk c;
     int rc = 0;
-    *more = false;
     while (rc == 0 && peek(r, &c)) {
-        if (c.kind != 'S' && shifted(r, c.t_ns) > t_ns && shifted(r, c.t_ns) < (UINT64_MAX >> 1)) {
-            *more = true;
+        if (!all && c.kind != 'S' && atoll__power_since(shifted(r, c.t_ns), t_ns) > 0) {
             return 0;
         }
         if (c.kind == 'B') {
@@ -201,29 +208,19 @@ static int replay_start(void *state, struct atoll_meter *m, uint64_t t_ns, struc
     r->recorded_start_ns = c.t_ns;
     r->start_ns = t_ns;
     r->at = begin;
-    bool more;
-    return play(r, m, t_ns, &more, err);
+    return play(r, m, t_ns, false, err);
 }
 
 static int replay_advance(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
 {
-    bool more;
-    return play(state, m, t_ns, &more, err);
+    return play(state, m, t_ns, false, err);
 }
 
 static int replay_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t scans,
                        struct atoll_err *err)
 {
-    struct replay *r = state;
-    bool more = true;
-    int rc = play(r, m, t_ns, &more, err);
-    /* on until the scans around t_ns are there, or the recording ends */
-    while (rc == 0 && more && (m->map.n == 0 || atoll__power_node(m, t_ns) + scans >= (double)m->next)) {
-        struct chunk c;
-        more = peek(r, &c);
-        rc = more ? play(r, m, shifted(r, c.t_ns), &more, err) : 0;
-    }
-    return rc;
+    (void)scans;
+    return play(state, m, t_ns, true, err);
 }
 
 static void replay_close(void *state)

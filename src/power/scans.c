@@ -114,8 +114,9 @@ static uint64_t missed_by_restart(const struct atoll_meter *m, uint8_t n_scans, 
     return missing > 1 ? (uint64_t)missing : 1;
 }
 
-/* A gap longer than this (3 hours at 100 kHz) means that the count itself is damaged. */
-static const uint64_t longest_gap = 1u << 30;
+/* More missing scans than this in one run (18 hours at 1 kHz) mean that the count is damaged, or
+ * that somebody wrote the recording by hand. */
+static const uint64_t missing_max = 1u << 26;
 
 static void take_data(struct atoll_meter *m, const struct atoll_wire_frame *f, uint64_t arrival_ns)
 {
@@ -143,13 +144,14 @@ static void take_data(struct atoll_meter *m, const struct atoll_wire_frame *f, u
         missing = missed_by_restart(m, d->n_scans, arrival_ns);
         cause = cause_restart;
     }
-    if (missing > longest_gap) {
+    if (missing > missing_max - m->bridged) {
         m->failed = ATOLL_EDEVICE;
         return;
     }
     if (missing > 0) {
         add_gap(m, m->next, m->next + missing, cause);
         bridge(m, missing, codes);
+        m->bridged += missing;
     }
     for (uint8_t i = 0; i < d->n_scans; i++) {
         check_range(m, codes + (size_t)i * m->n);

@@ -38,7 +38,7 @@ struct synth {
     uint64_t first_in_frame;
     uint16_t codes[FRAME_SCANS_MAX];
     uint8_t seq;
-    uint64_t last_arrival_ns;
+    double last_arrival_ns;
 };
 
 /* --------------------------------------------------------------------- line */
@@ -58,11 +58,11 @@ static size_t harm(struct synth *s, uint8_t *bytes, size_t n)
 
 static uint64_t arrival(struct synth *s)
 {
-    const double more = s->ideal ? latency_more_ns : latency_more_ns * atoll_rng_exponential(&s->rng);
-    const double after = s->at_ns + latency_ns + more;
-    const uint64_t ns = s->origin_ns + (after > 0 ? (uint64_t)(after + 0.5) : 0);
-    s->last_arrival_ns = ns > s->last_arrival_ns ? ns : s->last_arrival_ns;
-    return s->last_arrival_ns;
+    const double more =
+        s->ideal ? latency_more_ns : latency_more_ns * atoll_rng_exponential(&s->rng);
+    const double after_ns = s->at_ns + latency_ns + more;
+    s->last_arrival_ns = after_ns > s->last_arrival_ns ? after_ns : s->last_arrival_ns;
+    return s->origin_ns + (uint64_t)(int64_t)s->last_arrival_ns; /* modulo 2^64 */
 }
 
 static void send(struct synth *s, struct atoll_meter *m, struct atoll_wire_frame *f)
@@ -80,8 +80,9 @@ static void send(struct synth *s, struct atoll_meter *m, struct atoll_wire_frame
 static void introduce(struct synth *s, struct atoll_meter *m)
 {
     const struct synth_sensor *k = s->sensor;
-    struct atoll_wire_frame hello = {.type = ATOLL_WIRE_HELLO,
-                                     .hello = {.device = 1, .channels = (uint8_t)s->n, .name = "atoll synth"}};
+    struct atoll_wire_frame hello = {
+        .type = ATOLL_WIRE_HELLO,
+        .hello = {.device = 1, .channels = (uint8_t)s->n, .name = "atoll synth"}};
     struct atoll_wire_frame config = {
         .type = ATOLL_WIRE_CONFIG,
         .config = {.id = 1,
@@ -92,7 +93,8 @@ static void introduce(struct synth *s, struct atoll_meter *m)
                    .tick_hz = 1000000000,
                    .period_ticks = (uint32_t)(1e9 / m->setup.rate_hz + 0.5),
                    .reference_uv = 5000000}};
-    struct atoll_wire_frame stat = {.type = ATOLL_WIRE_STAT, .stat = {.scans = (uint32_t)s->scan, .supply_mv = 5000}};
+    struct atoll_wire_frame stat = {.type = ATOLL_WIRE_STAT,
+                                    .stat = {.scans = (uint32_t)s->scan, .supply_mv = 5000}};
     send(s, m, &hello);
     send(s, m, &config);
     send(s, m, &stat);
@@ -171,24 +173,19 @@ static void pass(struct synth *s, struct atoll_meter *m, double to_ns)
 
 /* ------------------------------------------------------------------- driver */
 
-static double since(const struct synth *s, uint64_t t_ns)
-{
-    return t_ns >= s->origin_ns ? (double)(t_ns - s->origin_ns) : -(double)(s->origin_ns - t_ns);
-}
-
 static void synth_feed(void *state, struct atoll_meter *m, uint64_t t_ns, const double *rail_mw,
                        uint32_t n_rails)
 {
     struct synth *s = state;
     if (m->started && s->fed) {
-        pass(s, m, since(s, t_ns));
+        pass(s, m, atoll__power_since(t_ns, s->origin_ns));
     }
     for (uint32_t c = 0; c < s->n; c++) {
         s->power_mw[c] = c < n_rails ? rail_mw[c] : 0;
     }
     s->fed = true;
     if (m->started) {
-        pass(s, m, since(s, t_ns));
+        pass(s, m, atoll__power_since(t_ns, s->origin_ns));
     }
 }
 
@@ -202,6 +199,7 @@ static int synth_start(void *state, struct atoll_meter *m, uint64_t t_ns, struct
     s->origin_ns = t_ns;
     s->at_ns = -before * s->period_ns;
     s->edge_ns = s->at_ns + s->period_ns;
+    s->last_arrival_ns = s->at_ns;
     introduce(s, m);
     return 0;
 }
@@ -211,7 +209,7 @@ static int synth_advance(void *state, struct atoll_meter *m, uint64_t t_ns, stru
     (void)err;
     struct synth *s = state;
     if (s->fed) { /* else the first feed says what the power was until now */
-        pass(s, m, since(s, t_ns));
+        pass(s, m, atoll__power_since(t_ns, s->origin_ns));
     }
     return 0;
 }
@@ -221,9 +219,9 @@ static int synth_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_
 {
     struct synth *s = state;
     (void)err;
-    pass(s, m, since(s, t_ns) + (double)(scans + s->frame_scans) * s->period_ns);
-    if (s->in_frame > 0) {
-        send_scans(s, m);
+    pass(s, m, atoll__power_since(t_ns, s->origin_ns) + (double)scans * s->period_ns);
+    while (s->in_frame > 0) { /* whole frames only: each tells the time map where its end was */
+        pass(s, m, s->edge_ns);
     }
     return 0;
 }
@@ -248,9 +246,10 @@ static int set_option(struct synth *s, double *ppm, const char *item, struct ato
     const size_t n = equals != NULL ? (size_t)(equals - item) : strlen(item);
     if (equals == NULL) {
         s->sensor = atoll__synth_sensor_find(item, n);
-        return s->sensor != NULL ? 0
-                                 : atoll_fail(err, ATOLL_EUSAGE, "meter synth: unknown sensor '%s' (known: %s)", item,
-                                              atoll__synth_sensor_names);
+        return s->sensor != NULL
+                   ? 0
+                   : atoll_fail(err, ATOLL_EUSAGE, "meter synth: unknown sensor '%s' (known: %s)",
+                                item, atoll__synth_sensor_names);
     }
     if (n == 3 && strncmp(item, "ppm", n) == 0) {
         return set_number(ppm, "ppm", equals + 1, -20000, 20000, err);
@@ -261,7 +260,9 @@ static int set_option(struct synth *s, double *ppm, const char *item, struct ato
     if (n == 4 && strncmp(item, "flip", n) == 0) {
         return set_number(&s->flip, "flip", equals + 1, 0, 1, err);
     }
-    return atoll_fail(err, ATOLL_EUSAGE, "meter synth: unknown option '%s' (known: a sensor, ppm=, loss=, flip=)", item);
+    return atoll_fail(err, ATOLL_EUSAGE,
+                      "meter synth: unknown option '%s' (known: a sensor, ppm=, loss=, flip=)",
+                      item);
 }
 
 static int parse(struct synth *s, double *ppm, const char *arg, struct atoll_err *err)
@@ -316,7 +317,8 @@ static int synth_open(const char *arg, const struct atoll_meter_opts *o,
     const double reference_error = s->sensor->reference_frac * atoll_rng_normal(&s->rng);
     for (uint32_t c = 0; c < s->n; c++) {
         setup->channels[c].volt = s->volt[c] = o->rails[c].volt;
-        atoll__synth_channel_init(&s->channels[c], &setup->channels[c], s->sensor, reference_error, &s->rng);
+        atoll__synth_channel_init(&s->channels[c], &setup->channels[c], s->sensor, reference_error,
+                                  &s->rng);
     }
     setup->origin = ATOLL_ORIGIN_SIMULATED;
     (void)snprintf(setup->description, sizeof setup->description, "%s%s", s->sensor->title,

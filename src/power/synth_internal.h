@@ -8,13 +8,13 @@
 /** A kind of current sensor with its converter; facts of the parts, see docs/method-energy.md. */
 struct synth_sensor {
     const char *name, *title;
-    uint8_t adc_bits, conversions; ///< a scan's sample is the sum of conversions
-    double conversion_ma;          ///< current per code of one conversion
-    double noise_ma;               ///< of one conversion, standard deviation
+    uint8_t adc_bits, conversions;                 ///< a scan's sample is the sum of conversions
+    double conversion_ma;                          ///< current per code of one conversion
+    double noise_ma;                               ///< of one conversion, standard deviation
     double gain_tolerance_frac, zero_tolerance_ma; ///< before calibration, standard deviation
-    double drift_ma;               ///< of the zero after it was measured, standard deviation
-    double reading_frac;           ///< spread of one gain reading
-    double reference_frac;         ///< of the reference load, standard
+    double drift_ma;       ///< of the zero after it was measured, standard deviation
+    double reading_frac;   ///< spread of one gain reading
+    double reference_frac; ///< of the reference load, standard
 };
 /** NULL: unknown. The list of names for messages. */
 const struct synth_sensor *atoll__synth_sensor_find(const char *name, size_t n);

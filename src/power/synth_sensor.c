@@ -82,11 +82,12 @@ static void calibrate_gain(const struct synth_channel *c, struct atoll_meter_cha
 {
     double readings[GAIN_READINGS];
     for (int i = 0; i < GAIN_READINGS; i++) {
-        readings[i] = c->ma_per_code * (1 + reference_error) *
-                      (1 + s->reading_frac * atoll_rng_normal(r));
+        readings[i] =
+            c->ma_per_code * (1 + reference_error) * (1 + s->reading_frac * atoll_rng_normal(r));
     }
     belief->ma_per_code = atoll_mean(readings, GAIN_READINGS);
-    belief->u_gain_frac = atoll_stdev(readings, GAIN_READINGS) / sqrt(GAIN_READINGS) / belief->ma_per_code;
+    belief->u_gain_frac =
+        atoll_stdev(readings, GAIN_READINGS) / sqrt(GAIN_READINGS) / belief->ma_per_code;
     belief->gain_dof = GAIN_READINGS - 1;
     belief->u_reference_frac = s->reference_frac;
 }
@@ -105,7 +106,8 @@ void atoll__synth_channel_init(struct synth_channel *c, struct atoll_meter_chann
         return;
     }
     /* each conversion is rounded by itself: its rounding is one more part of the noise */
-    const double conversion_code = sqrt(pow(s->noise_ma / s->conversion_ma, 2) + (s->conversions > 1 ? 1.0 / 12 : 0));
+    const double conversion_code =
+        sqrt(pow(s->noise_ma / s->conversion_ma, 2) + (s->conversions > 1 ? 1.0 / 12 : 0));
     *c = (struct synth_channel){
         .zero_code = middle + s->zero_tolerance_ma * atoll_rng_normal(r) / code_ma,
         .ma_per_code = code_ma / (1 + s->gain_tolerance_frac * atoll_rng_normal(r)),

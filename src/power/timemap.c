@@ -24,8 +24,7 @@ void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arr
     if (t->n == 0) {
         t->origin_ns = arrival_ns;
     }
-    const double y = arrival_ns >= t->origin_ns ? (double)(arrival_ns - t->origin_ns)
-                                                : -(double)(t->origin_ns - arrival_ns);
+    const double y = atoll__power_since(arrival_ns, t->origin_ns);
     t->n++;
     const double dx = edge - t->mean_x;
     const double dy = y - t->mean_y;
@@ -44,16 +43,15 @@ double atoll__power_timemap_period_ns(const struct power_timemap *t)
 
 double atoll__power_timemap_edge(const struct power_timemap *t, uint64_t t_ns)
 {
-    const double y =
-        t_ns >= t->origin_ns ? (double)(t_ns - t->origin_ns) : -(double)(t->origin_ns - t_ns);
+    const double y = atoll__power_since(t_ns, t->origin_ns);
     return t->mean_x + (y + t->latency_ns - t->mean_y) / atoll__power_timemap_period_ns(t);
 }
 
-double atoll__power_timemap_ns(const struct power_timemap *t, double edge)
+double atoll__power_timemap_ns(const struct power_timemap *t, double edge, uint64_t reference_ns)
 {
     const double y =
         t->mean_y - t->latency_ns + (edge - t->mean_x) * atoll__power_timemap_period_ns(t);
-    return (double)t->origin_ns + y;
+    return atoll__power_since(t->origin_ns, reference_ns) + y;
 }
 
 double atoll__power_timemap_u_ns(const struct power_timemap *t, double edge)
