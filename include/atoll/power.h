@@ -53,7 +53,8 @@ struct atoll_meter_info {
     const char *description;  ///< sensor, firmware, calibration date
     enum atoll_origin origin; ///< SIMULATED for synth, MEASURED for hardware
     double rate_hz;
-    bool fed; ///< wants atoll_meter_feed
+    bool fed;         ///< wants atoll_meter_feed
+    uint32_t n_rails; ///< rails that atoll_meter_energy fills
 };
 ATOLL_API void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out);
 

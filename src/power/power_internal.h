@@ -81,6 +81,7 @@ struct atoll_meter {
     uint16_t full_code;              ///< at it or at 0 the converter is over range
     uint64_t scan_offset;            ///< added to the device's count after restarts
     uint64_t first, next;            ///< scans known: [first, next)
+    uint64_t bridged;                ///< of them missing
     uint32_t ring_rows, half_window; ///< rows: a power of two
     uint64_t ring_first;             ///< oldest row that is valid
     uint16_t *ring_codes;
