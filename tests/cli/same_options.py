@@ -43,6 +43,24 @@ def of_completion(name, text):
     return long_options(matches[0])
 
 
+def completed(completion, *words):
+    """What bash offers for the last of the words."""
+    script = completion + f"""
+COMP_WORDS=(atoll {' '.join(repr(w) for w in words)}); COMP_CWORD={len(words)}
+_atoll; printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    return subprocess.run(['bash'], input=script, capture_output=True, text=True, check=True).stdout.split()
+
+
+def check_completion(completion):
+    for words, expected in ((('pl',), ['plan']), (('zoo', ''), ['list', 'write']),
+                            (('zoo', 'write', '--se'), ['--set']), (('plan', '--cl'), ['--clock']),
+                            (('plan', '--clock', ''), ['profile', 'standard', 'max']),
+                            (('compile', 'm.tflite', '--est'), ['--estimate'])):
+        offered = completed(completion, *words)
+        assert offered == expected, f'{words}: offered {offered}'
+
+
 def main():
     names = commands()
     assert len(names) >= 6
@@ -57,7 +75,7 @@ def main():
         assert told == of_completion(name, completion), f'{name}: help {told}'
         text = run(*name.split(), '--help')
         assert f'\nExample:\n  $ atoll {name}' in text, name
-    subprocess.run(['bash', '-n'], input=completion, text=True, check=True)
+    check_completion(completion)
     print(f'{len(names)} commands, each with the same options in help, man page and completion')
 
 
