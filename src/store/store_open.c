@@ -297,6 +297,23 @@ static int check_pages(struct atoll_store *s, struct atoll_err *err)
     return code;
 }
 
+/* A writer that was killed while it made the file leaves bytes and a journal that undoes them all:
+ * then the file is as good as new, though its size is not 0. */
+static int check_undone(struct atoll_store *s, enum atoll_store_mode mode, bool *empty,
+                        struct atoll_err *err)
+{
+    int64_t pages = 0;
+    const int code = query_int(s, "PRAGMA page_count", &pages, err);
+    if (code || pages > 0) {
+        return code;
+    }
+    *empty = true;
+    return mode == ATOLL_STORE_WRITE
+               ? 0
+               : atoll_fail(err, ATOLL_EINPUT, "%s: is empty (a database of atoll expected)",
+                            s->path);
+}
+
 static int open_checked(struct atoll_store *s, enum atoll_store_mode mode, struct atoll_err *err)
 {
     bool empty = false;
@@ -313,6 +330,9 @@ static int open_checked(struct atoll_store *s, enum atoll_store_mode mode, struc
     rc = configure(s, mode, err);
     if (!rc && mode == ATOLL_STORE_WRITE && sqlite3_db_readonly(s->db, "main") == 1) {
         return atoll_fail(err, ATOLL_EIO, "%s: is not writable", s->path);
+    }
+    if (!rc && !empty) {
+        rc = check_undone(s, mode, &empty, err);
     }
     if (!rc && empty) {
         rc = create(s, err);
