@@ -125,7 +125,9 @@ static bool begin_phase(struct sim *s, uint32_t tpu, enum sim_phase phase)
         return t->group < drive->n_groups && layer(s, tpu, &drive->groups[t->group++]);
     case PHASE_OUTPUT:
         atoll__sim_state(s, tpu, SIM_TRANSFER, 0);
-        if (!flow(s, tpu, slot->output_mib, drive->output_ns_per_mib)) {
+        return flow(s, tpu, slot->output_mib, drive->output_ns_per_mib);
+    case PHASE_UNPACK:
+        if (!work(s, t, drive->unpack_ns * t->factor)) {
             t->work_ns = s->now_ns; /* the end of an inference is always an event */
         }
         return true;
@@ -232,6 +234,7 @@ static void account(struct sim_tpu *t, uint64_t ns)
         t->stream_ns += ns;
         break;
     case PHASE_OUTPUT:
+    case PHASE_UNPACK:
         t->output_ns += ns;
         break;
     case PHASE_FREE:
@@ -298,7 +301,7 @@ bool atoll__sim_tpu_event(struct sim *s, uint32_t tpu, struct atoll_device_event
         return false;
     }
     account(t, s->now_ns - t->phase_ns);
-    const bool done = t->phase == PHASE_OUTPUT;
+    const bool done = t->phase == PHASE_UNPACK;
     if (done) {
         finish(s, tpu, ev);
     } else {

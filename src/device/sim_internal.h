@@ -13,6 +13,7 @@
  *   LAYERS   one after the other: compute and parameter streaming start together, the layer ends
  *            when both have ended
  *   OUTPUT   results over the link
+ *   UNPACK   the host lays the results out anew, pixel by pixel
  *
  * A phase is `compute` (a duration that follows the clock divider), `wait` (a duration that does
  * not), `flow` (bytes over the TPU's link, slowed when the shared link is full), or compute + flow.
@@ -44,7 +45,7 @@ struct sim_group {
 
 /** What depends on the way of driving: host constants, and the scale of compute. */
 struct sim_drive {
-    double serial_ns, rest_ns;
+    double serial_ns, rest_ns, unpack_ns;
     double input_ns_per_mib, output_ns_per_mib;
     struct sim_group *groups;
     uint32_t n_groups;
@@ -72,7 +73,8 @@ enum sim_phase {
     PHASE_SETUP,
     PHASE_LOAD,
     PHASE_LAYER,
-    PHASE_OUTPUT
+    PHASE_OUTPUT,
+    PHASE_UNPACK
 };
 
 struct sim_tpu {

@@ -48,6 +48,8 @@ static int init_drive(struct sim_drive *d, const struct sim *sim, const struct a
     const double call_us = p->n_tpu_ops > 0 ? c->call_us.value : 0;
     const double serial_us = c->serial_us.value < call_us ? c->serial_us.value : call_us;
     d->serial_ns = serial_us * 1e3;
+    d->unpack_ns =
+        p->n_tpu_ops > 0 ? (double)p->output_px / 1e3 * c->output_us_per_kpx.value * 1e3 : 0;
     d->rest_ns = (call_us - serial_us + p->cpu_us) * 1e3;
     d->input_ns_per_mib = p->n_tpu_ops > 0 ? c->input_us_per_mib.value * 1e3 : 0;
     d->output_ns_per_mib = p->n_tpu_ops > 0 ? c->output_us_per_mib.value * 1e3 : 0;

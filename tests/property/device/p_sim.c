@@ -36,6 +36,7 @@ static void random_load(struct atoll_rng *r, struct load *l)
         c->serial_us = fix_q(pick(r, 300));
         c->input_us_per_mib = fix_q(pick(r, 3000));
         c->output_us_per_mib = fix_q(pick(r, 6000));
+        c->output_us_per_kpx = fix_q(pick(r, 50));
         c->compute_scale = fix_q(0.5 + atoll_rng_unit(r));
     }
     b->host_threads = (uint32_t)atoll_rng_below(r, 4);
@@ -58,6 +59,7 @@ static void random_load(struct atoll_rng *r, struct load *l)
         }
         l->programs[i] = fix_program(l->layers[i], n, (uint64_t)pick(r, 3000));
         l->programs[i].n_tpu_ops = n + 1;
+        l->programs[i].output_px = atoll_rng_below(r, 5000);
         l->programs[i].cpu_us = pick(r, 100);
         l->tpu[i] = (uint32_t)atoll_rng_below(r, b->n_tpus);
         l->group[i] = (uint32_t)atoll_rng_below(r, 3);
@@ -187,6 +189,7 @@ static double alone_us(const struct load *l, uint32_t i, enum atoll_drive drive,
     us += c->output_us_per_mib.value > 0
               ? fmax(c->output_us_per_mib.value, least) * (double)p->output_bytes / mib
               : 0;
+    us += c->output_us_per_kpx.value * (double)p->output_px / 1e3;
     if (load && p->on_chip_bytes > 0) {
         us += b->load_us.value +
               fmax(b->load_us_per_mib.value, least) * (double)p->on_chip_bytes / mib;

@@ -29,6 +29,7 @@ static inline struct atoll_board fix_board(uint32_t n_tpus)
                                           .serial_us = fix_q(d == ATOLL_DRIVE_THREADED ? 20 : 0),
                                           .input_us_per_mib = fix_q(1024),
                                           .output_us_per_mib = fix_q(2048),
+                                          .output_us_per_kpx = fix_q(10),
                                           .compute_scale = fix_q(1),
                                           .copy_us = fix_q(7),
                                           .copy_interval_us = fix_q(9)};

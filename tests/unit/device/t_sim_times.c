@@ -174,6 +174,7 @@ static void operators_on_the_host_and_the_clock(void **state)
     layers[1].kind = ATOLL_BOUND_CPU;
     struct atoll_program p = fix_program(layers, 2, 0);
     p.cpu_us = 33;
+    p.output_px = 2000;
     const struct atoll_device_opts o = {
         .board = &b, .use.clock = ATOLL_CLOCK_STANDARD, .no_jitter = true};
     struct atoll_device *d = NULL;
@@ -181,7 +182,7 @@ static void operators_on_the_host_and_the_clock(void **state)
     const uint32_t slot = fix_load(d, 0, &p, 0);
     assert_int_equal(atoll_device_begin(d, ATOLL_DRIVE_CALLED, 1, NULL), 0);
     const struct atoll_device_event ev = fix_run(d, slot);
-    test_close(fix_us(&ev), EMPTY_US + 33 + 100 * 2 * 1.5, 0.01);
+    test_close(fix_us(&ev), EMPTY_US + 33 + 2 * 10 + 100 * 2 * 1.5, 0.01);
     atoll_device_close(&d);
 }
 
