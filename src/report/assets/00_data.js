@@ -6,7 +6,10 @@ const FAULTS = [];
 window.addEventListener("error", (e) => FAULTS.push("error: " + e.message));
 window.addEventListener("unhandledrejection", (e) => FAULTS.push("rejection: " + e.reason));
 const consoleError = console.error.bind(console);
-console.error = (...words) => { FAULTS.push("console: " + words.join(" ")); consoleError(...words); };
+console.error = (...words) => {
+  FAULTS.push("console: " + words.join(" "));
+  consoleError(...words);
+};
 
 const D = JSON.parse(document.getElementById("data").textContent);
 const STATE = { model: 0, objective: "latency" };
@@ -21,14 +24,14 @@ function el(tag, attributes, ...children) {
     else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value !== null && value !== undefined) node.setAttribute(key, value);
   }
-  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
 
 function svg(tag, attributes, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [key, value] of Object.entries(attributes || {})) node.setAttribute(key, value);
-  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -53,7 +56,8 @@ function bytes(v) {
   const units = ["B", "KiB", "MiB", "GiB"];
   let i = 0;
   while (v >= 1024 && i < 3) { v /= 1024; i++; }
-  return (i === 0 ? String(v) : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)) + " " + units[i];
+  return (i === 0 ? String(v) : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2))
+    + " " + units[i];
 }
 const ms = (us) => (nan(us) ? null : us / 1000);
 const mib = (b) => (nan(b) ? null : b / 1048576);
@@ -68,7 +72,8 @@ const alpha = (hex, a) => hex + Math.round(a * 255).toString(16).padStart(2, "0"
 const modelLabel = (m) => D.models.label[m] || D.models.spec[m];
 const strategyName = (s) => D.strategies[s];
 const workloadName = (w) => D.workloads[w];
-const STRATEGY_COLORS = { single: 6, replicas: 0, vendor: 1, smallest_resident: 2, exact: 3, partition: 4 };
+const STRATEGY_COLORS = { single: 6, replicas: 0, vendor: 1, smallest_resident: 2, exact: 3,
+  partition: 4 };
 const isPartition = (name) => name.startsWith("partition:");
 const strategyColor = (name) => {
   const i = STRATEGY_COLORS[isPartition(name) ? "partition" : name];
@@ -114,7 +119,8 @@ const singleWorkload = () => (hasWorkload("latency") ? "latency" : D.workloads[0
 const METRICS = {
   latency: { column: "p50", low: "p50l", high: "p50h", scale: 1e-3, unit: "ms", better: "less",
     title: "Median inference time" },
-  throughput: { column: "hz", low: "hzl", high: "hzh", scale: 1, unit: "inferences/s", better: "more",
+  throughput: { column: "hz", low: "hzl", high: "hzh", scale: 1, unit: "inferences/s",
+    better: "more",
     title: "Throughput" },
   energy: { column: "mj", low: "mjl", high: "mjh", scale: 1, unit: "mJ", better: "less",
     title: "Energy per inference" },

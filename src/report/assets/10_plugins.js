@@ -53,7 +53,9 @@ const zoom = {
     o.min = low; o.max = high;
   },
   reset(chart) {
-    for (const [id, range] of Object.entries(chart.$zoom || {})) Object.assign(chart.options.scales[id], range);
+    for (const [id, range] of Object.entries(chart.$zoom || {})) {
+      Object.assign(chart.options.scales[id], range);
+    }
     chart.$zoom = null;
     chart.update("none");
   },
@@ -90,15 +92,16 @@ const zoom = {
         for (const s of zoom.axes(chart)) {
           const axis = s.isHorizontal() ? "x" : "y";
           if (axis === "y" && Math.abs(d.from.y - d.to.y) < 8) continue;
-          const v = [s.getValueForPixel(d.from[axis]), s.getValueForPixel(d.to[axis])].sort((a, b) => a - b);
-          zoom.set(chart, s, v[0], v[1]);
+          const a = s.getValueForPixel(d.from[axis]), b = s.getValueForPixel(d.to[axis]);
+          zoom.set(chart, s, Math.min(a, b), Math.max(a, b));
         }
         chart.update("none");
       },
       dblclick() { zoom.reset(chart); },
       keydown(e) {
         const act = {
-          "+": [0.7, 0], "=": [0.7, 0], "-": [1 / 0.7, 0], ArrowLeft: [1, -0.2], ArrowRight: [1, 0.2],
+          "+": [0.7, 0], "=": [0.7, 0], "-": [1 / 0.7, 0], ArrowLeft: [1, -0.2],
+            ArrowRight: [1, 0.2],
         }[e.key];
         if (e.key === "0" || e.key === "Escape") zoom.reset(chart);
         else if (act) zoom.scaleBy(chart, act[0], act[1]);
@@ -121,7 +124,9 @@ const zoom = {
     chart.ctx.restore();
   },
   beforeDestroy(chart) {
-    for (const [name, f] of Object.entries(chart.$listeners || {})) chart.canvas.removeEventListener(name, f);
+    for (const [name, f] of Object.entries(chart.$listeners || {})) {
+      chart.canvas.removeEventListener(name, f);
+    }
   },
 };
 
@@ -133,15 +138,22 @@ const endNames = {
     const ctx = chart.ctx, names = [];
     chart.data.datasets.forEach((set, i) => {
       if (!chart.isDatasetVisible(i)) return;
-      const shapes = chart.getDatasetMeta(i).data.filter((p, j) => set.data[j] && !nan(set.data[j].y));
+      const known = (p, j) => set.data[j] && !nan(set.data[j].y);
+      const shapes = chart.getDatasetMeta(i).data.filter(known);
       const last = shapes[shapes.length - 1];
-      if (last) names.push({ x: last.x, y: last.y, at: last.y, text: set.label, color: set.baseColor });
+      if (last) names.push({ x: last.x, y: last.y, at: last.y, text: set.label,
+        color: set.baseColor });
     });
     names.sort((a, b) => a.y - b.y);
     const gap = 14;
-    for (let i = 1; i < names.length; i++) names[i].at = Math.max(names[i].at, names[i - 1].at + gap);
+    for (let i = 1; i < names.length; i++) {
+      names[i].at = Math.max(names[i].at, names[i - 1].at + gap);
+    }
     let floor = chart.chartArea.bottom - 2;
-    for (let i = names.length - 1; i >= 0 && names[i].at > floor; i--, floor -= gap) names[i].at = floor;
+    for (let i = names.length - 1; i >= 0 && names[i].at > floor; i--) {
+      names[i].at = floor;
+      floor -= gap;
+    }
     ctx.save();
     ctx.font = "12px " + Chart.defaults.font.family;
     ctx.textBaseline = "middle";

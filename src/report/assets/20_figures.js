@@ -13,7 +13,8 @@ function axis(title, options) {
     title: { display: true, text: title, color: css("--soft"), font: { size: 12.5 } },
     grid: { color: css("--grid"), borderColor: css("--line"), drawTicks: false },
     ticks: Object.assign({ color: css("--soft"), padding: 6, maxRotation: 0 },
-      o.rest && o.rest.type === "linear" ? { callback: (v) => group(String(Number(v.toPrecision(8)))) } : null, o.ticks),
+      o.rest && o.rest.type === "linear"
+        ? { callback: (v) => group(String(Number(v.toPrecision(8)))) } : null, o.ticks),
   }, o.rest);
 }
 const PLAIN_LOG = {
@@ -24,7 +25,8 @@ const PLAIN_LOG = {
 const logAxis = (title, rest) =>
   axis(title, { ticks: PLAIN_LOG, rest: Object.assign({ type: "logarithmic" }, rest) });
 const countAxis = (title, max) =>
-  axis(title, { ticks: { stepSize: 1, precision: 0 }, rest: { type: "linear", min: 1, max, offset: true } });
+  axis(title, { ticks: { stepSize: 1, precision: 0 }, rest: { type: "linear", min: 1, max,
+    offset: true } });
 
 function tooltip(lines, title) {
   return {
@@ -39,13 +41,14 @@ function metricLines(c, metric) {
   const k = METRICS[metric], C = D.configs;
   const unit = metric === "latency" ? "µs" : k.unit;
   const lines = [k.title + ": " + full(C[k.column][c]) + " " + unit];
-  if (!nan(C[k.low][c])) lines.push("95 %: " + full(C[k.low][c]) + " to " + full(C[k.high][c]) + " " + unit);
+  if (!nan(C[k.low][c])) lines.push("95 %: " + full(C[k.low][c]) + " to " + full(C[k.high][c])
+    + " " + unit);
   lines.push(D.origin + ", " + workloadName(C.w[c]) + ", " + plural(C.n[c], "repeat"));
   return lines;
 }
 function configLines(c, metric) {
   const C = D.configs;
-  return [modelLabel(C.m[c]), arrangement(strategyName(C.s[c]), C.t[c])].concat(metricLines(c, metric));
+  return [modelLabel(C.m[c]), arrangement(strategyName(C.s[c]), C.t[c]), ...metricLines(c, metric)];
 }
 const configTooltip = (metric) =>
   tooltip((item) => (item.raw && item.raw.config !== undefined
@@ -71,7 +74,8 @@ function focusLine(chart, index) {
   });
   chart.update("none");
 }
-const hoverFocus = (event, items, chart) => focusLine(chart, items.length ? items[0].datasetIndex : null);
+const hoverFocus = (event, items, chart) =>
+  focusLine(chart, items.length ? items[0].datasetIndex : null);
 
 function swatch(set) {
   const s = svg("svg", { width: 22, height: 10, "aria-hidden": "true" });
@@ -115,16 +119,20 @@ function dataTable(chart) {
     if (nan(value)) return;
     rows++;
     const shown = Array.isArray(place) ? place.join(" ") : String(place);
-    body.append(el("tr", {}, el("th", { scope: "row" }, set.label || ""), el("td", { class: "num" }, shown),
-      el("td", { class: "num" }, full(value)), el("td", { class: "num" }, nan(raw.low) ? "" : full(raw.low)),
+    body.append(el("tr", {}, el("th", { scope: "row" }, set.label || ""),
+      el("td", { class: "num" }, shown),
+      el("td", { class: "num" }, full(value)), el("td", { class: "num" }, nan(raw.low) ? ""
+        : full(raw.low)),
       el("td", { class: "num" }, nan(raw.high) ? "" : full(raw.high))));
   }));
   const heading = (s, fallback) => (s && s.title && s.title.text) || fallback;
-  return el("div", { class: "tablewrap", tabindex: "0", role: "region", "aria-label": "Data of the figure" },
+  return el("div", { class: "tablewrap", tabindex: "0", role: "region",
+    "aria-label": "Data of the figure" },
     el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Series"),
       el("th", { scope: "col", class: "num" }, heading(names[0], "At")),
       el("th", { scope: "col", class: "num" }, heading(names[1], "Value")),
-      el("th", { scope: "col", class: "num" }, "95 % low"), el("th", { scope: "col", class: "num" }, "95 % high"))),
+      el("th", { scope: "col", class: "num" }, "95 % low"),
+        el("th", { scope: "col", class: "num" }, "95 % high"))),
     body));
 }
 
@@ -132,7 +140,8 @@ const choices = {};  // figure id -> the value of its control
 function segmented(id, label, options, changed) {
   if (!(id in choices) || !options.some((o) => o[0] === choices[id])) choices[id] = options[0][0];
   if (options.length > 4) {
-    const menu = el("select", { "aria-label": label, onchange() { choices[id] = menu.value; changed(); } },
+    const menu = el("select",
+      { "aria-label": label, onchange() { choices[id] = menu.value; changed(); } },
       options.map(([value, text]) => el("option", { value }, text)));
     return menu;
   }
@@ -152,14 +161,16 @@ function segmented(id, label, options, changed) {
 // The verdict's sentence on the selected model stands over the figure that shows it.
 function findingOf(model, topic) {
   const found = D.findings.find((f) => f.model === modelLabel(model) && f.topic === topic);
-  return found ? modelLabel(model) + ": " + found.sentence : "";
+  return found ? found.sentence : "";
 }
 
-const FIGURES = [];   // {id, title, note, topic, origin, wide, ofAll, options, build} in the page's order
+// {id, title, note, topic, origin, wide, ofAll, options, build}, in the page's order.
+const FIGURES = [];
 const CHARTS = new Map();
 
 function frame(f) {
-  const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": f.title + ". " + f.note });
+  const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": f.title + ". "
+    + f.note });
   const box = el("div", { class: "canvas" }, canvas);
   const details = el("details", {}, el("summary", {}, "Data of this figure"));
   details.addEventListener("toggle", () => {
@@ -167,7 +178,8 @@ function frame(f) {
       details.append(dataTable(CHARTS.get(f.id)));
     }
   });
-  f.dom = { canvas, box, details, title: el("h3", {}, f.title), reading: el("p", { class: "reading" }), legend: el("div", { class: "legend" }),
+  f.dom = { canvas, box, details, title: el("h3", {}, f.title),
+    reading: el("p", { class: "reading" }), legend: el("div", { class: "legend" }),
     none: el("p", { class: "none", hidden: "" }), controls: el("div", { class: "controls" }) };
   if (f.options) {
     f.dom.controls.append(segmented(f.id, f.optionLabel || "Shown", f.options, () => draw(f)));
@@ -193,7 +205,8 @@ function draw(f) {
   if (empty) { f.dom.none.textContent = built; return; }
   if (built.height) f.dom.box.style.height = built.height + "px";
   if (built.title) f.dom.title.textContent = built.title;
-  f.dom.reading.textContent = f.topic ? findingOf(STATE.model, f.topic) : "";
+  f.dom.reading.textContent = f.topic ? (built.title ? "" : modelLabel(STATE.model) + ": ")
+    + findingOf(STATE.model, f.topic) : "";
   f.dom.reading.hidden = !f.dom.reading.textContent;
   const chart = new Chart(f.dom.canvas, built.config);
   CHARTS.set(f.id, chart);

@@ -6,7 +6,8 @@ const narrow = () => window.innerWidth < 640;
 const TPUS_MAX = D.configs.t.reduce((a, b) => Math.max(a, b), 1);
 
 // Figures that stand side by side are given one height.
-const partitionsMost = new Set(D.configs.s.filter((s, i) => D.configs.t[i] === TPUS_MAX && isPartition(strategyName(s)))).size;
+const partitionsMost = new Set(D.configs.s.filter((s, i) => D.configs.t[i] === TPUS_MAX
+  && isPartition(strategyName(s)))).size;
 
 // Limits of a logarithmic axis: the data with a little air.
 function around(points, key) {
@@ -42,20 +43,23 @@ function lines(datasets, x, y, metric, more) {
     options: Object.assign({
       parsing: false, normalized: true, scales: { x, y }, onHover: hoverFocus,
       interaction: { mode: "nearest", intersect: false, axis: "xy" },
-      plugins: Object.assign({ tooltip: configTooltip(() => metric), zoom: { axes: ["y"] } }, more && more.plugins),
+      plugins: Object.assign({ tooltip: configTooltip(() => metric), zoom: { axes: ["y"] } },
+        more && more.plugins),
     }, more && more.options),
   };
 }
 
 FIGURES.push({
   id: "depth", wide: true, topic: "latency", title: "Inference time against pipeline depth",
-  note: "Median time of one input through a pipeline cut by the vendor's rule, all models. Bars: 95 % over repeats.",
+  note: "Median time of one input through a pipeline cut by the vendor's rule, all models. "
+    + "Bars: 95 % over repeats.",
   options: [["time", "time"], ["speedup", "relative to one TPU"]],
   build() {
     const relative = choices.depth === "speedup", datasets = [];
     D.models.spec.forEach((spec, m) => {
       const data = overTpus(m, singleWorkload(), "latency", (s) => s === "vendor");
-      const one = overTpus(m, singleWorkload(), "latency", (s) => s === "single").find((p) => p.x === 1);
+      const singles = overTpus(m, singleWorkload(), "latency", (s) => s === "single");
+      const one = singles.find((p) => p.x === 1);
       if (one && !data.some((p) => p.x === 1)) data.unshift(one);
       const base = data.find((p) => p.x === 1);
       if (relative) {
@@ -63,7 +67,8 @@ FIGURES.push({
         for (const p of data) Object.assign(p, { low: null, high: null }, { y: p.y / base.y });
         if (base) base.y = 1;
       }
-      if (data.length) datasets.push(lineSet(modelLabel(m), m, data.map((p) => Object.assign({}, p))));
+      if (data.length) datasets.push(lineSet(modelLabel(m), m,
+        data.map((p) => Object.assign({}, p))));
     });
     if (!datasets.length) return "No run of the vendor's cuts with one input at a time.";
     const names = !narrow() && datasets.length <= 22;
@@ -75,7 +80,8 @@ FIGURES.push({
       config: lines(datasets, countAxis("TPUs in the pipeline", TPUS_MAX),
         logAxis(relative ? "time relative to one TPU" : "median inference time, ms",
           around(datasets.flatMap((s) => s.data), "y")), "latency",
-        { options: { layout: { padding: { right: names ? 190 : 8 } } }, plugins: { endNames: { on: names } } }),
+        { options: { layout: { padding: { right: names ? 190 : 8 } } },
+          plugins: { endNames: { on: names } } }),
     };
   },
 });
@@ -85,7 +91,8 @@ function strategies(metric, workload, unit) {
     const m = STATE.model, sets = [];
     const add = (label, key, data) => {
       if (data.length) {
-        sets.push(lineSet(label, STRATEGY_COLORS[key], data, { color: strategyColor(key), borderDash: [] }));
+        sets.push(lineSet(label, STRATEGY_COLORS[key], data, { color: strategyColor(key),
+          borderDash: [] }));
       }
     };
     const w = workload();
@@ -109,7 +116,8 @@ FIGURES.push({
 });
 FIGURES.push({
   id: "energy", topic: "energy", title: "Energy per inference",
-  note: "Whole board, through the meter, idle share included, all TPUs kept busy. Bars: 95 %, meter included.",
+  note: "Whole board, through the meter, idle share included, all TPUs kept busy. "
+    + "Bars: 95 %, meter included.",
   build: strategies("energy", loadWorkload, "mJ per inference"),
 });
 
@@ -121,24 +129,32 @@ FIGURES.push({
     const m = STATE.model, metric = choices.partitions, k = METRICS[metric];
     const workload = metric === "latency" ? singleWorkload() : loadWorkload();
     const found = configs(m, workload).filter((c) =>
-      D.configs.t[c] === TPUS_MAX && isPartition(strategyName(D.configs.s[c])) && !nan(D.configs[k.column][c]));
-    if (!found.length) return "No partition of " + TPUS_MAX + " TPUs was run for " + modelLabel(m) + ".";
+      D.configs.t[c] === TPUS_MAX && isPartition(strategyName(D.configs.s[c]))
+        && !nan(D.configs[k.column][c]));
+    if (!found.length) {
+      return "No partition of " + plural(TPUS_MAX, "TPU") + " was run for " + modelLabel(m) + ".";
+    }
     const rows = found.map((c) => ({ c, p: point(c, metric, 0) }));
     rows.sort((a, b) => (k.better === "more" ? b.p.y - a.p.y : a.p.y - b.p.y));
     const data = rows.map(({ c, p }) => ({ x: p.y, y: strategyName(D.configs.s[c]).slice(10),
       low: p.low, high: p.high, config: c }));
     const c = strategyColor("partition:");
     return {
-      title: "The " + rows.length + " partitions of " + plural(TPUS_MAX, "TPU") + ": " + modelLabel(m),
+      title: "The " + rows.length + " partitions of " + plural(TPUS_MAX, "TPU") + ": "
+        + modelLabel(m),
       height: Math.max(150, 70 + 20 * rows.length),
       config: {
         type: "bar",
-        data: { labels: data.map((d) => d.y), datasets: [{ label: k.title, data, backgroundColor: alpha(c, 0.75),
-          borderColor: c, baseColor: c, errorBars: true, errorColor: css("--ink"), barPercentage: 0.82,
+        data: { labels: data.map((d) => d.y),
+          datasets: [{ label: k.title, data, backgroundColor: alpha(c, 0.75),
+          borderColor: c, baseColor: c, errorBars: true, errorColor: css("--ink"),
+            barPercentage: 0.82,
           categoryPercentage: 0.95 }] },
         options: { indexAxis: "y", parsing: { xAxisKey: "x", yAxisKey: "y" },
-          scales: { x: axis(k.title + ", " + k.unit, { rest: { type: "linear", beginAtZero: true } }),
-            y: axis("TPUs of each pipeline", { ticks: { autoSkip: false, font: { size: 11.5 } }, rest: {
+          scales: { x: axis(k.title + ", " + k.unit,
+            { rest: { type: "linear", beginAtZero: true } }),
+            y: axis("TPUs of each pipeline", { ticks: { autoSkip: false, font: { size: 11.5 } },
+              rest: {
               grid: { display: false, borderColor: css("--line") } } }) },
           plugins: { tooltip: configTooltip(() => metric) } },
       },
@@ -153,7 +169,8 @@ FIGURES.push({
   build() {
     const m = STATE.model, busy = choices.pareto === "load", groups = new Map(), all = [];
     for (const c of configs(m, busy ? loadWorkload() : singleWorkload())) {
-      const C = D.configs, time = busy ? (nan(C.hz[c]) || !C.hz[c] ? null : 1000 / C.hz[c]) : ms(C.p50[c]);
+      const C = D.configs, time = busy ? (nan(C.hz[c]) || !C.hz[c] ? null : 1000 / C.hz[c])
+        : ms(C.p50[c]);
       if (nan(time) || nan(C.mj[c])) continue;
       const name = strategyName(C.s[c]), key = isPartition(name) ? "partition" : name;
       const p = { x: time, y: C.mj[c], config: c };
@@ -165,30 +182,37 @@ FIGURES.push({
     all.sort((a, b) => a.x - b.x || a.y - b.y);
     const front = [];
     for (const p of all) if (!front.length || p.y < front[front.length - 1].y) front.push(p);
-    const sets = [{ label: "front", type: "line", data: front, borderColor: css("--ink"), baseColor: css("--ink"),
-      backgroundColor: "transparent", borderWidth: 1.4, stepped: "before", pointRadius: 7, pointStyle: "circle",
+    const sets = [{ label: "front", type: "line", data: front, borderColor: css("--ink"),
+      baseColor: css("--ink"),
+      backgroundColor: "transparent", borderWidth: 1.4, stepped: "before", pointRadius: 7,
+        pointStyle: "circle",
       pointBackgroundColor: "transparent", pointHoverRadius: 8, order: 5 }];
     let i = 0;
     for (const [key, data] of groups) {
       const c = strategyColor(key === "partition" ? "partition:" : key);
       sets.push({ label: key.replace("_", " "), data, showLine: false, borderColor: c, baseColor: c,
-        backgroundColor: alpha(c, 0.7), pointStyle: SHAPES[i++ % 7], pointRadius: 4 });
+        backgroundColor: alpha(c, 0.7), pointStyle: SHAPES[i++ % 7], pointRadius: 4,
+        order: key === "partition" ? 4 : 2 });
     }
-    return { title: "Time against energy: " + modelLabel(m), height: narrow() ? 340 : 70 + 20 * Math.max(14, partitionsMost), config: {
+    const height = narrow() ? 340 : 70 + 20 * Math.max(14, partitionsMost);
+    return { title: "Time against energy: " + modelLabel(m), height, config: {
       type: "scatter", data: { datasets: sets },
       options: { parsing: false, scales: {
-        x: logAxis(busy ? "time between results, ms" : "median inference time, ms", around(all, "x")),
+        x: logAxis(busy ? "time between results, ms" : "median inference time, ms",
+          around(all, "x")),
         y: logAxis("energy per inference, mJ", around(all, "y")) },
       plugins: { zoom: { axes: ["x", "y"] }, tooltip: tooltip((item) => {
         const c = item.raw.config;
-        return configLines(c, busy ? "throughput" : "latency").concat(metricLines(c, "energy").slice(0, 2));
+        const energy = metricLines(c, "energy").slice(0, 2);
+        return configLines(c, busy ? "throughput" : "latency").concat(energy);
       }) } } } };
   },
 });
 
 FIGURES.push({
   id: "memory", wide: true, topic: "streams", title: "Memory of each segment", origin: "computed",
-  note: "Weights that stay on the chip and weights that are streamed for every inference, by the vendor's cuts.",
+  note: "Weights that stay on the chip and weights that are streamed for every inference, "
+    + "by the vendor's cuts.",
   build() {
     const m = STATE.model, s = D.strategies.indexOf("vendor"), labels = [], on = [], off = [];
     for (let t = 1; t <= TPUS_MAX; t++) {
@@ -196,23 +220,30 @@ FIGURES.push({
       const stages = plan === undefined ? [] : STAGES_OF.get(plan) || [];
       if (stages.length && labels.length) { labels.push(["", ""]); on.push(null); off.push(null); }
       stages.forEach((i, n) => {
-        labels.push([String(n + 1), n === Math.floor((stages.length - 1) / 2) ? (narrow() ? "/" : "of ") + stages.length : ""]);
+        labels.push([String(n + 1), n === Math.floor((stages.length - 1) / 2)
+          ? (narrow() ? "/" : "of ") + stages.length : ""]);
         on.push(mib(D.stages.on[i]));
         off.push(mib(D.stages.off[i]));
       });
     }
     if (!labels.length) return "No vendor cuts of " + modelLabel(m) + " in this database.";
-    const set = (label, data, c) => ({ label, data, backgroundColor: c, baseColor: c, bar: true, barPercentage: 0.95,
+    const set = (label, data, c) => ({ label, data, backgroundColor: c, baseColor: c, bar: true,
+      barPercentage: 0.95,
       categoryPercentage: 0.95 });
     return { title: "Memory of each segment: " + modelLabel(m), height: 340, config: {
-      type: "bar", data: { labels, datasets: [set("on chip", on, css("--on")), set("off chip, streamed", off, css("--off"))] },
+      type: "bar", data: { labels, datasets: [set("on chip", on, css("--on")),
+        set("off chip, streamed", off, css("--off"))] },
       options: { scales: {
-        x: axis("segment, by number of TPUs in the pipeline", { ticks: { autoSkip: false, padding: 2,
-          font: { size: narrow() ? 8 : 10.5 } }, rest: { stacked: true, grid: { display: false } } }),
+        x: axis("segment, by number of TPUs in the pipeline",
+          { ticks: { autoSkip: false, padding: 2,
+          font: { size: narrow() ? 8 : 10.5 } },
+            rest: { stacked: true, grid: { display: false } } }),
         y: axis("MiB", { rest: { stacked: true, beginAtZero: true } }) },
       interaction: { mode: "index", intersect: false },
-      plugins: { tooltip: tooltip((item) => item.dataset.label + ": " + full(item.raw * 1048576) + " B, computed",
-        (items) => (items.length && items[0].label.trim(",") ? "segment " + items[0].label.replace(/,/g, " ") : "")) } } } };
+      plugins: { tooltip: tooltip((item) => item.dataset.label + ": " + full(item.raw * 1048576)
+        + " B, computed",
+        (items) => (items.length && items[0].label.trim(",") ? "segment "
+          + items[0].label.replace(/,/g, " ") : "")) } } } };
   },
 });
 
@@ -221,7 +252,8 @@ FIGURES.push({
   note: "Each model whole on one TPU: share of its time by kind of operator, of all models.",
   options: [["op", "by operator"], ["bound", "by what bounds it"]],
   build() {
-    const L = D.layers, by = choices.kinds === "bound" ? L.bound : L.op, sum = new Map(), total = new Map();
+    const L = D.layers, by = choices.kinds === "bound" ? L.bound : L.op, sum = new Map(),
+      total = new Map();
     for (let i = 0; i < L.m.length; i++) {
       if (nan(L.us[i])) continue;
       total.set(by[i], (total.get(by[i]) || 0) + L.us[i]);
@@ -232,7 +264,8 @@ FIGURES.push({
     models.sort((a, b) => sum.get(b) - sum.get(a));
     const kinds = [...total.keys()].sort((a, b) => total.get(b) - total.get(a));
     const named = kinds.slice(0, kinds.length > 7 ? 6 : 7);
-    const shares = new Map([...named, ...(kinds.length > named.length ? ["other"] : [])].map((k) => [k, models.map(() => 0)]));
+    const shown = kinds.length > named.length ? [...named, "other"] : named;
+    const shares = new Map(shown.map((k) => [k, models.map(() => 0)]));
     for (let i = 0; i < L.m.length; i++) {
       const at = models.indexOf(L.m[i]), key = named.includes(by[i]) ? by[i] : "other";
       if (at >= 0 && !nan(L.us[i])) shares.get(key)[at] += L.us[i];
@@ -240,17 +273,20 @@ FIGURES.push({
     let n = 0;
     const sets = [...shares].map(([label, us]) => {
       const c = color(label === "other" ? 6 : n++);
-      return { label, bar: true, baseColor: c, backgroundColor: c, barPercentage: 0.85, categoryPercentage: 0.95,
+      return { label, bar: true, baseColor: c, backgroundColor: c, barPercentage: 0.85,
+        categoryPercentage: 0.95,
         us, data: us.map((v, i) => (100 * v) / sum.get(models[i])) };
     });
     return { height: Math.max(170, 90 + 24 * models.length), config: { type: "bar",
-      data: { labels: models.map((m) => (narrow() ? modelLabel(m).slice(0, 15) : modelLabel(m))), datasets: sets },
+      data: { labels: models.map((m) => (narrow() ? modelLabel(m).slice(0, 15) : modelLabel(m))),
+        datasets: sets },
       options: { indexAxis: "y", scales: {
         x: axis("share of the time on one TPU, %", { rest: { stacked: true, max: 100 } }),
         y: axis("", { ticks: { autoSkip: false }, rest: { stacked: true, title: { display: false },
           grid: { display: false } } }) },
       plugins: { tooltip: tooltip((item) => [modelLabel(models[item.dataIndex]), item.dataset.label,
-        full(item.dataset.us[item.dataIndex]) + " µs of " + full(sum.get(models[item.dataIndex])) + " µs",
+        full(item.dataset.us[item.dataIndex]) + " µs of " + full(sum.get(models[item.dataIndex]))
+          + " µs",
         short(item.raw) + " %, computed"]) } } } };
   },
 });

@@ -15,7 +15,8 @@ function pipelinesOf(plan) {
   const groups = new Map();
   for (const stages of found.values()) {
     stages.sort((a, b) => D.stages.stage[a] - D.stages.stage[b]);
-    const key = stages.map((i) => [D.stages.op0[i], D.stages.op1[i], D.stages.nops[i]].join()).join(";");
+    const key = stages.map((i) => [D.stages.op0[i], D.stages.op1[i],
+      D.stages.nops[i]].join()).join(";");
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(stages);
   }
@@ -40,7 +41,8 @@ function stageRow(i, y, w, scale, bottleneck) {
   const name = "Stage " + (S.stage[i] + 1) + " · TPU " + String(S.tpus[i]).replace(/,/g, ", ");
   g.append(svg("text", { x: left, y: y + 21, "font-weight": 600 },
     fit(name + (bottleneck ? " · bottleneck" : ""), textWidth, 13.5)));
-  const range = S.op0[i] === S.op1[i] ? "operator " + S.op0[i] : "operators " + S.op0[i] + " to " + S.op1[i];
+  const range = S.op0[i] === S.op1[i] ? "operator " + S.op0[i] : "operators " + S.op0[i] + " to "
+    + S.op1[i];
   g.append(svg("text", { x: left, y: y + 38, class: "soft" },
     fit(range + " (" + S.nops[i] + ")", textWidth, 12)));
   if (!phone) {
@@ -71,7 +73,8 @@ function stageRow(i, y, w, scale, bottleneck) {
 
 function flow(y, text, w) {
   const g = svg("g");
-  g.append(svg("path", { d: "M24 " + y + "v22m-4.5 -6l4.5 6l4.5 -6", fill: "none", stroke: css("--soft"), "stroke-width": 1.5 }));
+  g.append(svg("path", { d: "M24 " + y + "v22m-4.5 -6l4.5 6l4.5 -6", fill: "none",
+    stroke: css("--soft"), "stroke-width": 1.5 }));
   g.append(svg("text", { x: 38, y: y + 16, class: "soft" }, fit(text, w - 40, 12)));
   return g;
 }
@@ -95,8 +98,10 @@ function pipelineDrawing(stages, w, copies) {
     y += 26;
   });
   root.setAttribute("viewBox", "0 0 " + w + " " + y);
-  root.setAttribute("aria-label", plural(stages.length, "stage") + (copies > 1 ? ", " + copies + " times" : "")
-    + ": " + stages.map((i) => "stage " + (S.stage[i] + 1) + ", operators " + S.op0[i] + " to " + S.op1[i] + ", "
+  root.setAttribute("aria-label", plural(stages.length, "stage") + (copies > 1 ? ", " + copies
+    + " times" : "")
+    + ": " + stages.map((i) => "stage " + (S.stage[i] + 1) + ", operators " + S.op0[i] + " to "
+      + S.op1[i] + ", "
     + short(S.service[i] / 1000) + " ms, " + bytes(S.off[i]) + " streamed").join("; "));
   return root;
 }
@@ -106,11 +111,13 @@ function drawPipelines() {
   if (!controls.children.length) {
     controls.append(segmented("pipeline", "Objective", OBJECTIVES, drawPipelines));
   }
-  const b = D.best, at = b.m.findIndex((m, i) => m === STATE.model && b.objective[i] === choices.pipeline);
+  const b = D.best, at = b.m.findIndex((m, i) => m === STATE.model
+    && b.objective[i] === choices.pipeline);
   box.replaceChildren();
   const plan = at < 0 ? undefined : b.plan[at];
   if (plan === undefined || plan === null || !STAGES_OF.has(plan)) {
-    box.append(el("p", { class: "none" }, "No plan with stages for " + modelLabel(STATE.model) + "."));
+    box.append(el("p", { class: "none" }, "No plan with stages for " + modelLabel(STATE.model)
+      + "."));
     return;
   }
   const P = D.plans, k = METRICS[choices.pipeline], c = b.config[at];

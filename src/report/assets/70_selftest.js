@@ -25,7 +25,8 @@ function chartFaults(where) {
     if (!points) FAULTS.push(where + "chart without data: " + f.id);
     const a = chart.chartArea;
     if (a.right - a.left < 120 || a.bottom - a.top < 60) {
-      FAULTS.push(where + "no room to draw: " + f.id + " " + Math.round(a.right - a.left) + "x" + Math.round(a.bottom - a.top));
+      FAULTS.push(where + "no room to draw: " + f.id + " " + Math.round(a.right - a.left) + "x"
+        + Math.round(a.bottom - a.top));
     }
     tooltipFaults(f, chart, where);
     if (inked(f.dom.canvas) < 0.004) FAULTS.push(where + "empty chart: " + f.id);
@@ -48,21 +49,25 @@ function tooltipFaults(f, chart, where) {
 function overflowFaults(where) {
   const page = document.documentElement;
   if (page.scrollWidth > window.innerWidth) {
-    FAULTS.push(where + "the page is wider than the window: " + page.scrollWidth + " > " + window.innerWidth);
+    FAULTS.push(where + "the page is wider than the window: " + page.scrollWidth + " > "
+      + window.innerWidth);
   }
-  for (const node of document.querySelectorAll("h1,h2,h3,p,li,dt,dd,th,td,button,label,summary,figcaption,figure,select,article")) {
+  const texts = "h1,h2,h3,p,li,dt,dd,th,td,button,label,summary,figcaption,figure,select,article";
+  for (const node of document.querySelectorAll(texts)) {
     if (!node.offsetParent || node.closest(".tablewrap") && !/^T[HD]$/.test(node.tagName)) continue;
     if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "inline") {
       FAULTS.push(where + "text overflows: " + node.tagName + " " + node.textContent.slice(0, 60));
     }
     const box = node.getBoundingClientRect();
     if (!node.closest(".tablewrap") && (box.right > window.innerWidth + 0.5 || box.left < -0.5)) {
-      FAULTS.push(where + "outside the window: " + node.tagName + " " + node.textContent.slice(0, 60));
+      FAULTS.push(where + "outside the window: " + node.tagName + " " + node.textContent.slice(0,
+        60));
     }
   }
   for (const text of document.querySelectorAll("#pipeline svg text")) {
     const box = text.getBBox(), view = text.ownerSVGElement.viewBox.baseVal;
-    if (box.x + box.width > view.width + 1) FAULTS.push(where + "text leaves the drawing: " + text.textContent);
+    if (box.x + box.width > view.width + 1) FAULTS.push(where + "text leaves the drawing: "
+      + text.textContent);
   }
 }
 function tableFaults() {
@@ -85,7 +90,11 @@ function selftest() {
       }
       if (f.options) choices[f.id] = f.options[0][0];
     }
-    for (const [value] of OBJECTIVES) { choices.pipeline = value; drawPipelines(); overflowFaults(modelLabel(m) + ": "); }
+    for (const [value] of OBJECTIVES) {
+      choices.pipeline = value;
+      drawPipelines();
+      overflowFaults(modelLabel(m) + ": ");
+    }
     chartFaults(modelLabel(m) + ": ");
   }
   tableFaults();

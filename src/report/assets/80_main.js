@@ -35,7 +35,8 @@ function main() {
   // The model that gains most from several TPUs tells most on the first screen.
   let first = 0, most = 0;
   D.best.m.forEach((m, i) => {
-    if (D.best.objective[i] === "latency" && D.best.ratio[i] > most) { most = D.best.ratio[i]; first = m; }
+    if (D.best.objective[i] === "latency"
+      && D.best.ratio[i] > most) { most = D.best.ratio[i]; first = m; }
   });
   if (D.models.spec.length) choose(first);
   buildTable();
@@ -43,7 +44,12 @@ function main() {
   let width = window.innerWidth, wait = 0;
   window.addEventListener("resize", () => {
     clearTimeout(wait);
-    wait = setTimeout(() => { if (width !== window.innerWidth) { width = window.innerWidth; redraw(); } }, 200);
+    wait = setTimeout(() => {
+      if (width !== window.innerWidth) {
+        width = window.innerWidth;
+        redraw();
+      }
+    }, 200);
   });
   // Paper is white: charts are drawn in light colours while printing.
   let before;
