@@ -43,6 +43,7 @@ static int fit_spreads(struct atoll__comparing *c, struct atoll_err *err)
             if (p->workload == f / ATOLL__METRICS && a->n > 0 && b->n > 0) {
                 keys[n++] = joint(a, b);
                 c->families[f].sum += b->mean - a->mean;
+                c->families[f].least += atoll__pair_least(p, m);
                 c->families[f].keys++;
             }
         }
@@ -187,7 +188,7 @@ static struct atoll__sample block_means(const struct atoll__blocks *b)
     return k;
 }
 
-struct atoll__difference atoll__family_shift(const struct atoll__family *f, double least)
+struct atoll__difference atoll__family_shift(const struct atoll__family *f)
 {
     struct atoll__difference r = {.d = NAN, .low95 = NAN, .high95 = NAN, .p = NAN};
     const struct atoll__sample a = block_means(&f->side[0]), b = block_means(&f->side[1]);
@@ -202,7 +203,7 @@ struct atoll__difference atoll__family_shift(const struct atoll__family *f, doub
     const double se = sqrt(va + vb) + 1e-9;
     const double low = va * va / (a.n - 1) + vb * vb / (b.n - 1);
     const double dof = low > 0 ? (va + vb) * (va + vb) / low : a.n + b.n - 2.0;
-    const double half = atoll_t975(dof) * se, beyond = fabs(r.d) - least;
+    const double half = atoll_t975(dof) * se, beyond = fabs(r.d) - f->least / f->keys;
     r.low95 = r.d - half;
     r.high95 = r.d + half;
     r.p = beyond > 0 ? atoll_t_pvalue(beyond / se, dof) : 1;

@@ -22,7 +22,8 @@ struct atoll__blocks {
 };
 /** All keys of one workload and metric. */
 struct atoll__family {
-    double sum; ///< of log ratios b/a
+    double sum;   ///< of log ratios b/a
+    double least; ///< sum of the keys' smallest changes that count, as logarithms
     uint32_t keys;
     struct atoll__blocks side[2];
     struct atoll__spread spread;
@@ -35,12 +36,14 @@ struct atoll__comparing {
     size_t n_families;
 };
 
+/** Smallest change of a pair that counts, as a logarithm: 1 %, for energy more (two meters). */
+double atoll__pair_least(const struct atoll__pair *p, int metric);
 int atoll__entry_compare(const struct atoll__entry *x, const struct atoll__entry *y);
 /** Fits the families' spreads and gathers their blocks from the runs. */
 int atoll__compare_families(struct atoll__comparing *c, struct atoll_store *const store[2],
                             struct atoll_err *err);
 void atoll__compare_families_free(struct atoll__comparing *c);
 /** The common shift of a family's keys, tested by its repeats as blocks. */
-struct atoll__difference atoll__family_shift(const struct atoll__family *f, double least);
+struct atoll__difference atoll__family_shift(const struct atoll__family *f);
 
 #endif

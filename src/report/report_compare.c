@@ -19,6 +19,23 @@
 
 static const char *const metric_keys[ATOLL__METRICS] = {"p50_us", "throughput_hz", "energy_mj"};
 
+/* The meter's uncertainty is common to all repeats of a database, but two databases may come from
+ * two meters, so a difference of energies that both together explain does not count. */
+double atoll__pair_least(const struct atoll__pair *p, int metric)
+{
+    double least = log1p(LEAST);
+    if (metric == ATOLL__ENERGY) {
+        double sum2 = 0;
+        for (int side = 0; side < 2; side++) {
+            const struct atoll__estimate *e = &p->side[side].c->metric[metric];
+            const double u95 = e->within_u95 / e->value;
+            sum2 += isfinite(u95) ? u95 * u95 : 0;
+        }
+        least += sqrt(sum2);
+    }
+    return least;
+}
+
 int atoll__entry_compare(const struct atoll__entry *x, const struct atoll__entry *y)
 {
     int c = strcmp(x->d->models[x->c->model].row.spec, y->d->models[y->c->model].row.spec);
@@ -112,7 +129,7 @@ static void list_changes(const struct atoll__comparing *c, struct atoll_arena *a
     for (size_t f = 0; f < c->n_families; f++) {
         /* With one key the common shift is that key's own change. */
         if (c->families[f].keys > 1) {
-            const struct atoll__difference r = atoll__family_shift(&c->families[f], log1p(LEAST));
+            const struct atoll__difference r = atoll__family_shift(&c->families[f]);
             add_change(
                 l,
                 (struct atoll_change){.model = "all",
@@ -137,7 +154,7 @@ static void list_changes(const struct atoll__comparing *c, struct atoll_arena *a
             }
             const struct atoll__difference r = atoll__sample_compare(
                 &c->families[p->workload * ATOLL__METRICS + (uint32_t)m].spread, &x->metric[m].log,
-                &y->metric[m].log, log1p(LEAST));
+                &y->metric[m].log, atoll__pair_least(p, m));
             add_change(l,
                        (struct atoll_change){.model = model,
                                              .strategy = strategy,

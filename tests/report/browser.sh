@@ -15,7 +15,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
-# one PAGE WIDTH FLAGS NAME
+# one PAGE WIDTH FLAGS NAME FIGURES
 one() {
     url="file://$1#selftest$3"
     "$browser" --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$dir/profile" \
@@ -28,7 +28,7 @@ one() {
     }
     answer=$(sed -n 's/.*<pre id="selftest">\({.*}\)<\/pre>.*/\1/p' "$dir/dom.html")
     case $answer in
-    *"\"innerWidth\":$2,"*'"faults":[]}'*)
+    *"\"innerWidth\":$2,\"figures\":$5,"*'"faults":[]}'*)
         echo "ok: $4 at $2 px: $(echo "$answer" | sed 's/.*"figures":\([0-9]*\).*/\1/') figures"
         ;;
     '')
@@ -58,17 +58,22 @@ else
     pages='plain hostile tiny'
 fi
 for page in $pages; do
-    one "$dir/$page.html" 390 "" "$page"
-    one "$dir/$page.html" 1280 "" "$page"
-    one "$dir/$page.html" 390 ",dark" "$page, dark"
+    # Seven figures, and the eighth where a power trace was kept.
+    figures=7
+    if grep -q '"traces":\[{' "$dir/$page.html"; then figures=8; fi
+    one "$dir/$page.html" 390 "" "$page" $figures
+    one "$dir/$page.html" 1280 "" "$page" $figures
+    one "$dir/$page.html" 390 ",dark" "$page, dark" $figures
 done
 
 # The check must be able to fail: a page whose data is damaged, and one whose text is too wide.
 if [ $# -eq 1 ]; then
     sed 's/"schema":"atoll.report\/1"/"schema":"atoll.report\/1",,/' "$dir/tiny.html" >"$dir/broken.html"
     sed 's/<h2 id="h-tables">/<h2 id="h-tables" style="width:2000px">/' "$dir/tiny.html" >"$dir/wide.html"
-    for page in broken wide; do
-        if (failed=0; one "$dir/$page.html" 390 "" "$page"; [ $failed -eq 0 ]) >/dev/null; then
+    sed 's/"op":\[[^]]*\]/"op":[]/; s/"us":\[[^]]*\]/"us":[]/; s/"layers":{"m":\[[^]]*\]/"layers":{"m":[]/' \
+        "$dir/tiny.html" >"$dir/empty.html"
+    for page in broken wide empty; do
+        if (failed=0; one "$dir/$page.html" 390 "" "$page" 7; [ $failed -eq 0 ]) >/dev/null; then
             echo "FAILED: the check did not notice the $page page"
             failed=1
         else

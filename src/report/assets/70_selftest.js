@@ -29,6 +29,7 @@ function chartFaults(where) {
         + Math.round(a.bottom - a.top));
     }
     tooltipFaults(f, chart, where);
+    zoomFaults(f, chart, where);
     if (inked(f.dom.canvas) < 0.004) FAULTS.push(where + "empty chart: " + f.id);
   }
 }
@@ -45,6 +46,20 @@ function tooltipFaults(f, chart, where) {
     }
     chart.tooltip.setActiveElements([], { x: 0, y: 0 });
   });
+}
+// The keyboard must zoom in and back.
+function zoomFaults(f, chart, where) {
+  const axes = zoom.axes(chart);
+  if (!axes.length) return;
+  const limits = () =>
+    axes.map((s) => chart.scales[s.id].min + "," + chart.scales[s.id].max).join(";");
+  const press = (key) =>
+    f.dom.canvas.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
+  const before = limits();
+  press("+");
+  if (limits() === before) FAULTS.push(where + "no zoom: " + f.id);
+  press("0");
+  if (limits() !== before) FAULTS.push(where + "zoom does not come back: " + f.id);
 }
 function overflowFaults(where) {
   const page = document.documentElement;

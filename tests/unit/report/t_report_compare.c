@@ -96,6 +96,28 @@ static void one_key(void **state)
     atoll_comparison_report_finish(&r);
 }
 
+static void more_energy(void *u, struct atoll_run_row *r)
+{
+    r->energy_mj *= *(const double *)u;
+}
+/* Energies of two databases may come from two meters: 1.2 % each in the fixture. */
+static void energy(void **state)
+{
+    (void)state;
+    double factor = 1.025;
+    struct fixture a = small(1), b = small(2);
+    b.doctor_run = more_energy;
+    b.user = &factor;
+    struct atoll_comparison_report r = compare(&a, &b);
+    assert_true(!r.regression);
+    atoll_comparison_report_finish(&r);
+    factor = 1.05;
+    r = compare(&a, &b);
+    assert_true(r.regression);
+    assert_string_equal(r.changes[0].metric, "energy_mj");
+    atoll_comparison_report_finish(&r);
+}
+
 static void fails_now(void *u, struct atoll_run_row *r)
 {
     (void)u;
@@ -130,8 +152,8 @@ static void unlike_databases(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(slower), cmocka_unit_test(faster),
-                                       cmocka_unit_test(same), cmocka_unit_test(one_key),
-                                       cmocka_unit_test(unlike_databases)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slower),  cmocka_unit_test(faster), cmocka_unit_test(same),
+        cmocka_unit_test(one_key), cmocka_unit_test(energy), cmocka_unit_test(unlike_databases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
