@@ -89,6 +89,17 @@ static int query_int(struct atoll_store *s, const char *sql, int64_t *out, struc
     return code;
 }
 
+/* A journal beside the file may take it back to what it was: SQLite has to look at both. */
+static bool has_journal(const struct atoll_store *s)
+{
+    struct stat st;
+    struct atoll_buf journal = {0};
+    atoll_buf_printf(&journal, "%s-journal", s->path);
+    const bool has = !journal.failed && stat(journal.data, &st) == 0 && st.st_size > 0;
+    atoll_buf_finish(&journal);
+    return has;
+}
+
 /* What can be said before sqlite looks: existence, kind of file, magic. *empty: nothing in it
  * yet. */
 static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *empty,
@@ -121,7 +132,7 @@ static int check_file(struct atoll_store *s, enum atoll_store_mode mode, bool *e
     char head[16] = {0};
     const size_t n = fread(head, 1, sizeof head, f);
     fclose(f);
-    if (n != sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
+    if ((n != sizeof head || memcmp(head, "SQLite format 3", 16) != 0) && !has_journal(s)) {
         return atoll_fail(
             err, ATOLL_EINPUT,
             "%s: is not a database (its first 16 bytes are not those of an SQLite file)", s->path);

@@ -104,6 +104,53 @@ static void an_empty_file_becomes_a_database(void **state)
     atoll_store_close(&s);
 }
 
+/* What kill -9 leaves in the middle of the commit that makes the tables: pages, and the journal
+ * that takes them back. */
+static void killed_before_the_header_was_written(void **state)
+{
+    (void)state;
+    sqlite3 *db = NULL;
+    char journal[320], copy[2][320];
+    struct atoll_err err = {0};
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    /* A cache of a few pages spills into the file before the commit. */
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "PRAGMA cache_size=2; PRAGMA cache_spill=2; BEGIN; CREATE TABLE x (y); INSERT INTO x "
+            "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 500) SELECT "
+            "zeroblob(500) FROM c",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    (void)snprintf(journal, sizeof journal, "%s-journal", path);
+    for (int i = 0; i < 2; i++) {
+        struct atoll_map map = {0};
+        (void)snprintf(copy[i], sizeof copy[i], "%.300s.copy", i ? journal : path);
+        assert_int_equal(atoll_map_open(i ? journal : path, &map, &err), 0);
+        assert_true(map.size > 0);
+        assert_int_equal(atoll_write_file(copy[i], map.data, map.size, &err), 0);
+        atoll_map_close(&map);
+    }
+    sqlite3_close(db);
+    for (int mode = ATOLL_STORE_READ; mode <= ATOLL_STORE_WRITE; mode++) {
+        for (int i = 0; i < 2; i++) {
+            struct atoll_map map = {0};
+            assert_int_equal(atoll_map_open(copy[i], &map, &err), 0);
+            assert_int_equal(atoll_write_file(i ? journal : path, map.data, map.size, &err), 0);
+            atoll_map_close(&map);
+        }
+        if (mode == ATOLL_STORE_READ) {
+            refused(ATOLL_STORE_READ, ATOLL_EINPUT, "is empty");
+        } else {
+            struct atoll_store *s = store_open(path, ATOLL_STORE_WRITE);
+            store_put_experiment(s, 1, 0, 1);
+            atoll_store_close(&s);
+        }
+    }
+    (void)unlink(copy[0]);
+    (void)unlink(copy[1]);
+}
+
 static void strange_objects(void **state)
 {
     (void)state;
@@ -367,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(not_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_file_becomes_a_database, setup, teardown),
+        cmocka_unit_test_setup_teardown(killed_before_the_header_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(strange_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_files, setup, teardown),
         cmocka_unit_test_setup_teardown(locked, setup, teardown),
