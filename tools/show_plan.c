@@ -21,9 +21,9 @@ static void print_figures(const struct atoll_plan *p, const struct atoll_board *
     char interval[96], powered[96], worst[96];
     snprintf(interval, sizeof interval, "saturated; an inference each %.3f ms",
              p->interval_us / 1000);
-    snprintf(powered, sizeof powered,
-             "for each inference, saturated, %u TPUs and the board powered",
-             b->n_tpus > p->tpus_used ? b->n_tpus : p->tpus_used);
+    const uint32_t n_powered = b->n_tpus > p->tpus_used ? b->n_tpus : p->tpus_used;
+    snprintf(powered, sizeof powered, "for each inference, saturated, %u %s and the board powered",
+             n_powered, n_powered == 1 ? "TPU" : "TPUs");
     snprintf(worst, sizeof worst,
              p->latency_worst_us > p->latency_us
                  ? "one input, empty system; slowest pipeline %.3f ms"

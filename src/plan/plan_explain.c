@@ -104,7 +104,7 @@ static char *bottleneck(struct atoll_plan *p, const struct atoll__plan_limits *l
     double part_us = 0;
     const char *part = largest_part(c, &part_us);
     put_stage(&b, p, l->pipeline, l->stage);
-    atoll_buf_puts(&b, " is the slowest: ");
+    atoll_buf_puts(&b, pipe->n_stages > 1 || p->n_pipelines > 1 ? " is the slowest: " : " takes ");
     put_time(&b, c->service_us);
     atoll_buf_printf(&b, " for each inference; most of its time goes into %s (", part);
     put_time(&b, part_us);
@@ -137,7 +137,7 @@ static char *streams(struct atoll_plan *p)
     if (streaming == 0) {
         atoll_buf_puts(&b, "Nothing streams: all ");
         put_bytes(&b, stored);
-        atoll_buf_puts(&b, " of parameters stay on the chips.");
+        atoll_buf_puts(&b, " of parameters stay on chip.");
     } else {
         put_stage(&b, p, at_pipeline, at_stage);
         atoll_buf_puts(&b, " streams ");
