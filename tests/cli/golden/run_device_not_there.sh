@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-atoll run zoo:mobilenet_v1 --device edgetpu
