@@ -50,7 +50,7 @@ ATOLL_API int atoll_device_open(const char *driver, const struct atoll_device_op
 ATOLL_API void atoll_device_close(struct atoll_device **d);
 
 /** One thing that a real board needs, as found on this machine. */
-struct atoll_finding {
+struct atoll_probe_finding {
     char kind[16];    ///< "tpu", "driver", "library"
     char name[64];    ///< "apex_0", USB path "1-2.3", "apex", "tflite", "libedgetpu"
     bool available;   ///< could be used now
@@ -64,7 +64,7 @@ struct atoll_probe_opts {
  *  driver, a TFLite runtime (accepted only with TfLiteInterpreterCreate) and libedgetpu, and fills
  *  out[capacity]. *n receives the number found, which may exceed capacity. Opens no TPU. `o` may be
  * NULL. */
-ATOLL_API int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_finding *out,
+ATOLL_API int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out,
                                  size_t capacity, size_t *n, struct atoll_err *err);
 
 struct atoll_device_info {

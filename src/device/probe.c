@@ -11,17 +11,17 @@
 
 struct probe {
     const char *root;
-    struct atoll_finding *out;
+    struct atoll_probe_finding *out;
     size_t capacity, n;
-    struct atoll_finding spill; /* takes what is counted but not kept: the caller's array is full */
+    struct atoll_probe_finding spill; /* takes what is counted but not kept: the caller's array is full */
 };
 
-static struct atoll_finding *add(struct probe *p, const char *kind, const char *name,
+static struct atoll_probe_finding *add(struct probe *p, const char *kind, const char *name,
                                  bool available)
 {
-    struct atoll_finding *f = p->n < p->capacity ? &p->out[p->n] : &p->spill;
+    struct atoll_probe_finding *f = p->n < p->capacity ? &p->out[p->n] : &p->spill;
     p->n++;
-    *f = (struct atoll_finding){.available = available};
+    *f = (struct atoll_probe_finding){.available = available};
     (void)snprintf(f->kind, sizeof f->kind, "%s", kind);
     (void)snprintf(f->name, sizeof f->name, "%.63s", name);
     return f;
@@ -55,7 +55,7 @@ static void add_apex(struct probe *p, const char *entry)
     read_line(p, temperature, "/sys/class/apex", entry, "temp");
     const bool there = access(node, F_OK) == 0;
     const bool open = access(node, R_OK | W_OK) == 0;
-    struct atoll_finding *f = add(p, "tpu", entry, open);
+    struct atoll_probe_finding *f = add(p, "tpu", entry, open);
     if (!there) {
         (void)snprintf(f->detail, sizeof f->detail,
                        "the driver knows it but /dev/%.64s is missing: check that udev runs, or "
@@ -102,7 +102,7 @@ static void add_usb(struct probe *p, const char *entry)
     (void)snprintf(node, sizeof node, "%s/dev/bus/usb/%03ld/%03ld", p->root, strtol(bus, NULL, 10),
                    strtol(number, NULL, 10));
     const bool open = access(node, R_OK | W_OK) == 0;
-    struct atoll_finding *f = add(p, "tpu", entry, open);
+    struct atoll_probe_finding *f = add(p, "tpu", entry, open);
     (void)snprintf(
         f->detail, sizeof f->detail, "USB%s, %.16s Mbit/s%s%s",
         fresh ? ", firmware not loaded yet (its id changes at first use)" : "",
@@ -155,7 +155,7 @@ static void add_kernel_driver(struct probe *p, size_t n_apex)
     char path[512];
     (void)snprintf(path, sizeof path, "%s/sys/module/apex", p->root);
     const bool loaded = access(path, F_OK) == 0;
-    struct atoll_finding *f = add(p, "driver", "apex", loaded);
+    struct atoll_probe_finding *f = add(p, "driver", "apex", loaded);
     if (!loaded) {
         (void)snprintf(f->detail, sizeof f->detail,
                        "kernel module not loaded (needed for Edge TPUs on PCIe only): install "
@@ -210,7 +210,7 @@ static void add_library(struct probe *p, const char *name, const char *const *ca
     char used[256] = "";
     struct atoll_buf why = {0};
     const bool found = try_library(candidates, symbol, version, used, &why);
-    struct atoll_finding *f = add(p, "library", name, found);
+    struct atoll_probe_finding *f = add(p, "library", name, found);
     if (found) {
         (void)snprintf(f->detail, sizeof f->detail, "%s%s%s", used,
                        version[0] != '\0' ? ", version " : "", version);
@@ -233,7 +233,7 @@ static void add_libraries(struct probe *p, const char *runtime)
                 "not installed: packages libedgetpu1-std or libedgetpu1-max of coral.ai");
 }
 
-int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_finding *out, size_t capacity,
+int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out, size_t capacity,
                        size_t *n, struct atoll_err *err)
 {
     struct probe p = {

@@ -28,7 +28,7 @@ static void make(const char *root, const char *path, const char *content)
     (void)snprintf(made[n_made++], 300, "%s", full);
 }
 
-static const struct atoll_finding *find(const struct atoll_finding *f, size_t n, const char *kind,
+static const struct atoll_probe_finding *find(const struct atoll_probe_finding *f, size_t n, const char *kind,
                                         const char *name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -43,7 +43,7 @@ static void finds_what_is_there(void **state)
 {
     (void)state;
     char root[256];
-    struct atoll_finding f[16];
+    struct atoll_probe_finding f[16];
     size_t n = 0;
     test_scratch(root);
     n_made = 0;
@@ -63,7 +63,7 @@ static void finds_what_is_there(void **state)
                                        .runtime = "/nonexistent/libtensorflowlite_c.so"};
     assert_int_equal(atoll_device_probe(&o, f, 16, &n, NULL), 0);
     assert_int_equal(n, 6);
-    const struct atoll_finding *x = find(f, n, "tpu", "apex_0");
+    const struct atoll_probe_finding *x = find(f, n, "tpu", "apex_0");
     assert_true(x != NULL && x->available);
     assert_non_null(strstr(x->detail, "41.3 degC"));
     x = find(f, n, "tpu", "apex_1");
@@ -90,11 +90,11 @@ static void finds_what_is_there(void **state)
 static void refuses_a_file_name_alone(void **state)
 {
     (void)state;
-    struct atoll_finding f[64];
+    struct atoll_probe_finding f[64];
     size_t n = 0;
     const struct atoll_probe_opts o = {.root = "/nonexistent", .runtime = "libm.so.6"};
     assert_int_equal(atoll_device_probe(&o, f, 64, &n, NULL), 0);
-    const struct atoll_finding *x = find(f, n, "library", "tflite");
+    const struct atoll_probe_finding *x = find(f, n, "library", "tflite");
     assert_non_null(x);
     assert_true(x->available ? strstr(x->detail, "libm") == NULL
                              : strstr(x->detail, "has no TfLiteInterpreterCreate") != NULL);
