@@ -50,6 +50,31 @@ static int list_drivers(struct call *call, struct out_table *t, json_t *list)
     return code;
 }
 
+/* What real boards need, as found on this machine. */
+static int list_machine(struct call *call, struct out_table *t, json_t *list)
+{
+    enum { FINDINGS_MAX = 96 };
+    struct atoll_probe_finding *f = atoll_calloc(FINDINGS_MAX, sizeof *f);
+    size_t n = 0;
+    int code = f ? atoll_device_probe(NULL, f, FINDINGS_MAX, &n, &call->err)
+                 : atoll_fail_nomem(&call->err, "the findings", FINDINGS_MAX * sizeof *f);
+    for (size_t i = 0; i < n && i < FINDINGS_MAX && code == 0; i++) {
+        if (list) {
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:o, s:b, s:o}", "kind", f[i].kind, "name",
+                                            out_string(f[i].name), "available", f[i].available,
+                                            "detail", out_string(f[i].detail)));
+        } else {
+            out_cell(t, "%s", f[i].name);
+            out_cell(t, "%s", f[i].kind);
+            out_cell(t, "%s", f[i].available ? "yes" : "no");
+            out_cell(t, "%s", f[i].detail);
+        }
+    }
+    atoll_free(f);
+    return code;
+}
+
 static int list_boards(struct call *call, struct out_table *t, json_t *list)
 {
     const struct devices_opts *o = call->opts;
@@ -74,10 +99,12 @@ static int list_boards(struct call *call, struct out_table *t, json_t *list)
 static int run_json(struct call *call)
 {
     json_t *j = atoll_json_answer("devices");
-    json_t *drivers = json_array(), *boards = json_array();
+    json_t *drivers = json_array(), *machine = json_array(), *boards = json_array();
     int code = list_drivers(call, NULL, drivers);
+    code = code ? code : list_machine(call, NULL, machine);
     code = code ? code : list_boards(call, NULL, boards);
     json_object_set_new(j, "drivers", drivers);
+    json_object_set_new(j, "machine", machine);
     json_object_set_new(j, "boards", boards);
     if (code) {
         json_decref(j);
@@ -86,27 +113,32 @@ static int run_json(struct call *call)
     return out_json(call, j);
 }
 
+static int print_part(struct call *call, const struct out_column *columns, size_t n,
+                      int (*list)(struct call *call, struct out_table *t, json_t *none))
+{
+    struct out_table t;
+    out_table_start(&t, columns, n);
+    const int code = list(call, &t, NULL);
+    const int printed = out_table_print(&t, &call->err);
+    return code ? code : printed;
+}
+
 static int run(struct call *call)
 {
-    static const struct out_column driver_columns[] = {
+    static const struct out_column drivers[] = {
         {"device", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
-    static const struct out_column board_columns[] = {
+    static const struct out_column machine[] = {
+        {"this machine", OUT_LEFT}, {"kind", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
+    static const struct out_column boards[] = {
         {"board", OUT_LEFT}, {"TPUs", OUT_RIGHT}, {"what it is", OUT_LEFT}};
-    struct out_table t;
     if (call->json) {
         return run_json(call);
     }
-    out_table_start(&t, driver_columns, 3);
-    int code = list_drivers(call, &t, NULL);
-    int printed = out_table_print(&t, &call->err);
-    if (code || printed) {
-        return code ? code : printed;
-    }
+    int code = print_part(call, drivers, 3, list_drivers);
     out_text("\n");
-    out_table_start(&t, board_columns, 3);
-    code = list_boards(call, &t, NULL);
-    printed = out_table_print(&t, &call->err);
-    return code ? code : printed;
+    code = code ? code : print_part(call, machine, 4, list_machine);
+    out_text("\n");
+    return code ? code : print_part(call, boards, 3, list_boards);
 }
 
 const struct command cmd_devices = {
