@@ -89,6 +89,7 @@ struct atoll_board {
     enum atoll_host_runner runner; ///< default
     struct atoll_quantity clock_max_hz, clock_standard_hz;
     struct atoll_drive_cost drive[2][2];     ///< [runner - ATOLL_RUNNER_PYTHON][drive]
+    struct atoll_quantity stream_us;         ///< once per inference of a stage that streams at all
     struct atoll_quantity stream_us_per_mib; ///< k: weights over the link, per TPU alone
     struct atoll_quantity load_us; ///< fixed part of loading parameters (first inference, reload)
     struct atoll_quantity load_us_per_mib; ///< parameters into the cache

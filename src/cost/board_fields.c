@@ -15,6 +15,7 @@
 static const struct atoll__board_field fields[] = {
     B("clocks", clock_max_hz, "Hz", 1e6, 1e10),
     B("clocks", clock_standard_hz, "Hz", 1e6, 1e10),
+    B("link_cost", stream_us, "us", 0, 1e6),
     B("link_cost", stream_us_per_mib, "us/MiB", 0, 1e6),
     B("link_cost", load_us, "us", 0, 1e7),
     B("link_cost", load_us_per_mib, "us/MiB", 0, 1e7),

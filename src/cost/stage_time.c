@@ -2,6 +2,7 @@
 /*
  * From the sums of a segment to time and energy on a board:
  *   latency = call + in * (input + instructions) + sum over layers of max(compute, k * streamed)
+ *             + a fixed part where anything streams
  *             + out * output + px * output pixels + operators left on the host
  * with the constants of the drive in use. Time in microseconds, power in milliwatts.
  */
@@ -92,7 +93,8 @@ static void energy(const struct atoll__sums *s, const struct atoll_board *b, con
 {
     const double idle = b->idle_mw.value;
     const double compute_us = s->compute_us[ATOLL_DRIVE_THREADED];
-    const double stream_us = s->exposed_us[ATOLL_DRIVE_THREADED];
+    const double stream_us =
+        s->exposed_us[ATOLL_DRIVE_THREADED] + (s->off > 0 ? b->stream_us.value : 0.0);
     const double transfer_us = t->input_us + t->output_us;
     const double gmac = (double)s->macs / 1e9;
     out->active_mj =
@@ -114,10 +116,11 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
     const struct atoll_drive_cost *dt = atoll_board_drive(b, u, ATOLL_DRIVE_THREADED);
     const struct driven called = drive(s, dc);
     const struct driven threaded = drive(s, dt);
+    const double stream_us = s->off > 0 ? b->stream_us.value : 0.0;
     const double layers_called =
-        s->compute_us[ATOLL_DRIVE_CALLED] + s->exposed_us[ATOLL_DRIVE_CALLED];
+        s->compute_us[ATOLL_DRIVE_CALLED] + s->exposed_us[ATOLL_DRIVE_CALLED] + stream_us;
     const double layers_threaded =
-        s->compute_us[ATOLL_DRIVE_THREADED] + s->exposed_us[ATOLL_DRIVE_THREADED];
+        s->compute_us[ATOLL_DRIVE_THREADED] + s->exposed_us[ATOLL_DRIVE_THREADED] + stream_us;
     *out = (struct atoll_stage_cost){
         .stored_bytes = s->stored,
         .on_chip_bytes = s->on,
@@ -129,7 +132,7 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
         .instruction_bytes = s->instr,
         .macs = s->macs,
         .compute_us = s->compute_us[ATOLL_DRIVE_CALLED],
-        .stream_us = s->exposed_us[ATOLL_DRIVE_CALLED],
+        .stream_us = s->exposed_us[ATOLL_DRIVE_CALLED] + stream_us,
         .input_us = called.input_us,
         .output_us = called.output_us,
         .call_us = called.call_us,

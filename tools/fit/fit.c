@@ -8,16 +8,17 @@
 #include <string.h>
 
 static const char usage_text[] =
-    "usage: fit --from DATA [--share DIR] [--source DIR] [--write] [--no-cross]\n"
+    "usage: fit --from DATA [--share DIR] [--source DIR] [--write] [--rows] [--no-cross]\n"
     "  --from DATA   directory of the tables (networks_latency.tsv, board_8tpu.tsv, ...)\n"
     "  --share DIR   directory of the board profiles that the fit starts from\n"
     "  --source DIR  source tree into which --write puts the table, the profiles and the plots\n"
     "  --write       rewrite src/cost/constants_table.h, share/boards and docs/img\n"
+    "  --rows        every row with its errors\n"
     "  --no-cross    only the fit, no cross-validation\n";
 
 struct options {
     const char *from, *share, *source;
-    bool write, no_cross;
+    bool write, no_cross, rows;
 };
 
 static bool parse(int argc, char **argv, struct options *o)
@@ -34,6 +35,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->write = true;
         } else if (strcmp(argv[i], "--no-cross") == 0) {
             o->no_cross = true;
+        } else if (strcmp(argv[i], "--rows") == 0) {
+            o->rows = true;
         } else {
             return false;
         }
@@ -47,7 +50,8 @@ static int load(struct fit *f, const struct options *o, struct atoll_err *err)
     rc = rc == 0 ? fit_load_networks(f, err) : rc;
     rc = rc == 0 ? fit_load_sweeps(f, err) : rc;
     rc = rc == 0 ? fit_load_card(f, err) : rc;
-    return rc == 0 ? fit_load_others(f, err) : rc;
+    rc = rc == 0 ? fit_load_others(f, err) : rc;
+    return rc == 0 ? fit_load_synthetic(f, err) : rc;
 }
 
 static int run(struct fit *f, const struct options *o, struct atoll_err *err)
@@ -81,7 +85,7 @@ int main(int argc, char **argv)
     f.data = o.from;
     int rc = run(&f, &o, &err);
     if (rc == 0) {
-        fit_report(&f);
+        fit_report(&f, o.rows);
     }
     fit_close(&f);
     if (rc != 0) {

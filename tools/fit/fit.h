@@ -17,11 +17,21 @@
 #include "tsv.h"
 
 /* Classes of operators whose cycles are one fitted factor times a count. */
-enum fit_class { FIT_CONV, FIT_DEPTHWISE, FIT_POOL, FIT_ELEMENT, FIT_CONCAT, FIT_CLASSES };
+enum fit_class {
+    FIT_CONV,
+    FIT_DEPTHWISE,
+    FIT_POOL,
+    FIT_ELEMENT,
+    FIT_CONCAT,
+    FIT_CLASSES, ///< those above are constants of the chip
+    FIT_STEP =
+        FIT_CLASSES, ///< steps of the array (pixel, group of outputs): chains of one kind only
+    FIT_UNITS
+};
 extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the table of constants
 #define FIT_MIB 1048576.0
 
-enum { FIT_HOSTS_MAX = 24, FIT_PARAMS_MAX = 160, FIT_STAGES_MAX = 8 };
+enum { FIT_HOSTS_MAX = 32, FIT_PARAMS_MAX = 240, FIT_STAGES_MAX = 8 };
 
 /** A platform with rows of its own: a copy of a board profile, changed by the parameters. */
 struct fit_host {
@@ -32,26 +42,28 @@ struct fit_host {
     struct atoll_board *opened;
     struct atoll_board board; ///< working copy
     struct atoll_use use;
-    double array_scale; ///< factor on the array's cycles (chains of one kind; 1 for real networks)
+    double array_factor; ///< factor of the array for chains of one kind; 0: the chip's
+    double step_cycles;  ///< cycles more per step of the array (chains; 0 for real networks)
 };
 
 /** One segment of a row. */
 struct fit_stage {
     struct atoll_program program;
-    double *unit; ///< n_layers x FIT_CLASSES: cycles of each layer at a factor of 1
+    double *unit; ///< n_layers x FIT_UNITS: cycles of each layer at a factor of 1
 };
 
 enum fit_kind {
     FIT_LATENCY,  ///< sum over stages, called one after the other
     FIT_INTERVAL, ///< slowest stage, driven by threads
-    FIT_COPIES,   ///< latency with further independent copies beside
+    FIT_COPIES,   ///< measured latency of one copy, with further independent copies beside
 };
 struct fit_row {
     char label[80];
     const char *family;
     int host;
     enum fit_kind kind;
-    uint32_t copies;
+    uint32_t copies; ///< further copies
+    double one_ms;   ///< FIT_COPIES: measured latency of one copy
     struct fit_stage *stages;
     uint32_t n_stages;
     double ms;    ///< measured
@@ -59,7 +71,7 @@ struct fit_row {
     double predicted_ms, row_out_ms, family_out_ms, host_out_ms;
 };
 
-enum fit_place { FIT_CHIP, FIT_BOARD, FIT_DRIVE, FIT_ARRAY_SCALE };
+enum fit_place { FIT_CHIP, FIT_BOARD, FIT_DRIVE, FIT_ARRAY_FACTOR, FIT_STEP_CYCLES };
 /** One parameter. */
 struct fit_param {
     char name[64];
@@ -85,7 +97,8 @@ struct fit {
 };
 
 /* fit_models.c */
-/** "zoo specification", "posenet:HxW", "bodypix:HxW", "io:<sweep>:HxW". */
+/** "zoo specification", "posenet:HxW", "bodypix:HxW", "io:<sweep>:HxW",
+ *  "dense:<units>x<layers>". */
 struct atoll_model *fit_model(const char *spec, struct atoll_err *err);
 
 /* fit_rows.c, fit_rows_board.c */
@@ -94,6 +107,10 @@ int fit_add_row(struct fit *f, const char *family, int host, const char *label, 
 /** Adds the operators [from, to) of a vendor order, or the whole model (order NULL), as a stage. */
 int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_compiler compiler,
                   const uint32_t *ops, uint32_t n, struct atoll_err *err);
+/** A row of a whole network on one device. */
+int fit_add_whole(struct fit *f, const char *family, const char *host, const char *label,
+                  const char *spec, enum atoll_compiler compiler, double ms, double sigma,
+                  struct atoll_err *err);
 /** Replaces the cache law by a known off-chip size (compiler 1.0): the last layers stream. */
 void fit_force_streaming(struct fit_row *row, double off_mib);
 int fit_host_index(const struct fit *f, const char *name);
@@ -116,7 +133,7 @@ int fit_solve(struct fit *f, const bool *use, int iterations, bool with_u95, str
 int fit_cross_validate(struct fit *f, struct atoll_err *err);
 
 /* fit_report.c, fit_write.c, fit_svg.c */
-void fit_report(const struct fit *f);
+void fit_report(const struct fit *f, bool rows);
 int fit_write(const struct fit *f, const char *source_dir, struct atoll_err *err);
 int fit_write_plots(const struct fit *f, const char *source_dir, struct atoll_err *err);
 

@@ -46,24 +46,32 @@ struct host_known {
     enum atoll_clock clock;
     const struct link_class *link;
     bool drives_differ; ///< threads and hand calls are fitted apart
+    bool chains; ///< synthetic chains: their own array factor, so that they move no network's
 };
 static const struct host_known known_hosts[] = {
-    {"coral benchmarks page, USB 3", "usb3_x86", true, 1, ATOLL_CLOCK_MAX, &usb3, false},
-    {"Python API, x86, USB 3", "usb3_x86", true, 0, ATOLL_CLOCK_MAX, &usb3, false},
-    {"coral models page", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3, false},
-    {"Mac, USB 3", "usb3_x86", false, 0, ATOLL_CLOCK_MAX, &usb3, false},
-    {"desktop, standard build", "usb3_x86", false, 1, ATOLL_CLOCK_STANDARD, &usb3, false},
-    {"Dev Board", "dev_board", true, 1, ATOLL_CLOCK_MAX, &pcie, false},
-    {"Raspberry Pi 4, USB 3", "usb3_pi4", true, 0, ATOLL_CLOCK_STANDARD, &usb3_slow, false},
-    {"Raspberry Pi 3, USB 2", "usb2_pi3", true, 0, ATOLL_CLOCK_MAX, &usb2, false},
-    {"iwatake 10W, USB 3", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false},
-    {"iwatake 5W, USB 3", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false},
-    {"iwatake 10W, USB 2", "usb2_x86", true, 1, ATOLL_CLOCK_MAX, &usb2, false},
-    {"iwatake 5W, USB 2", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false},
-    {"LibrEdgeTPU host, USB 3", "usb3_x86", false, 0, ATOLL_CLOCK_STANDARD, &usb3_2019, false},
-    {"issue 151, USB 2", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false},
-    {"Dev Board Micro", "dev_board_micro", true, 1, ATOLL_CLOCK_MAX, &usb2_micro, false},
-    {"8-TPU card", "asus_crl_g18u", true, 0, ATOLL_CLOCK_MAX, &card, true},
+    {"coral benchmarks page, USB 3", "usb3_x86", true, 1, ATOLL_CLOCK_MAX, &usb3, false, false},
+    {"Python API, x86, USB 3", "usb3_x86", true, 0, ATOLL_CLOCK_MAX, &usb3, false, false},
+    {"coral models page", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3, false, false},
+    {"Mac, USB 3", "usb3_x86", false, 0, ATOLL_CLOCK_MAX, &usb3, false, false},
+    {"desktop, standard build", "usb3_x86", false, 1, ATOLL_CLOCK_STANDARD, &usb3, false, false},
+    {"Dev Board", "dev_board", true, 1, ATOLL_CLOCK_MAX, &pcie, false, false},
+    {"Raspberry Pi 4, USB 3", "usb3_pi4", true, 0, ATOLL_CLOCK_STANDARD, &usb3_slow, false, false},
+    {"Raspberry Pi 3, USB 2", "usb2_pi3", true, 0, ATOLL_CLOCK_MAX, &usb2, false, false},
+    {"iwatake 10W, USB 3", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
+    {"iwatake 5W, USB 3", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
+    {"iwatake 10W, USB 2", "usb2_x86", true, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
+    {"iwatake 5W, USB 2", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
+    {"LibrEdgeTPU host, USB 3", "usb3_x86", false, 0, ATOLL_CLOCK_STANDARD, &usb3_2019, false,
+     false},
+    {"issue 151, USB 2", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
+    {"Dev Board Micro", "dev_board_micro", true, 1, ATOLL_CLOCK_MAX, &usb2_micro, false, false},
+    {"Jorgitou98, dense", "pcie_x86", true, 0, ATOLL_CLOCK_MAX, &pcie, false, false},
+    {"Jorgitou98, convolutions", "pcie_x86", false, 0, ATOLL_CLOCK_MAX, &pcie, false, true},
+    {"iwatake 10W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, true},
+    {"iwatake 5W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, true},
+    {"iwatake 10W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, true},
+    {"iwatake 5W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, true},
+    {"8-TPU card", "asus_crl_g18u", true, 0, ATOLL_CLOCK_MAX, &card, true, false},
 };
 
 static void add_param(struct fit *f, const char *what, int host, enum fit_place place,
@@ -94,8 +102,14 @@ static void drive_params(struct fit *f, int host, const struct link_class *l, in
 
 static void host_params(struct fit *f, int host, const struct host_known *k)
 {
+    add_param(f, "stream_us", host, FIT_BOARD, offsetof(struct atoll_board, stream_us), 0,
+              (struct known){500, 0.7});
     add_param(f, "stream_us_per_mib", host, FIT_BOARD,
               offsetof(struct atoll_board, stream_us_per_mib), 0, k->link->stream);
+    if (k->chains) {
+        add_param(f, "array_factor", host, FIT_ARRAY_FACTOR, 0, 0, (struct known){1.3, 0.5});
+        add_param(f, "step_cycles", host, FIT_STEP_CYCLES, 0, 0, (struct known){50, 2});
+    }
     if (!k->drives_differ) {
         drive_params(f, host, k->link, 2);
         return;
@@ -140,11 +154,8 @@ int fit_open_hosts(struct fit *f, const char *share, struct atoll_err *err)
     for (size_t i = 0; i < sizeof known_hosts / sizeof known_hosts[0]; i++) {
         const struct host_known *k = &known_hosts[i];
         struct fit_host *h = &f->hosts[f->n_hosts];
-        *h = (struct fit_host){.name = k->name,
-                               .profile = k->profile,
-                               .writes = k->writes,
-                               .runner = k->runner,
-                               .array_scale = 1.0};
+        *h = (struct fit_host){
+            .name = k->name, .profile = k->profile, .writes = k->writes, .runner = k->runner};
         h->use.clock = k->clock;
         h->use.runner = k->runner == 0 ? ATOLL_RUNNER_PYTHON : ATOLL_RUNNER_C;
         const int rc = atoll_board_open(k->profile, share, &h->opened, err);

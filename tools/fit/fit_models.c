@@ -121,10 +121,63 @@ static struct atoll_model *io(const char *sweep, int32_t h, int32_t w, struct at
     return finish(&s, in, &x, 1);
 }
 
+static int32_t dense(struct builder *s, int32_t x, int32_t units)
+{
+    if (s->failed) {
+        return -1;
+    }
+    const struct atoll_tensor in = *atoll_builder_get(s->b, x);
+    const int32_t w_shape[] = {units, in.shape[1]};
+    const struct atoll_op_attr a = atoll_op_attr_default();
+    const int32_t ins[] = {x, tensor(s, ATOLL_TYPE_UINT8, 2, w_shape, true),
+                           tensor(s, ATOLL_TYPE_INT32, 1, &units, true)};
+    const int32_t y = tensor(s, ATOLL_TYPE_UINT8, 2, (const int32_t[]){1, units}, false);
+    op(s, ATOLL_OP_FULLY_CONNECTED, &a, ins, 3, y);
+    return y;
+}
+
+/** A stack of `layers` dense layers with fused activations, 16 (2x2x3 padded) -> units -> 1. */
+static struct atoll_model *dense_stack(int32_t units, int32_t layers, struct atoll_err *err)
+{
+    struct builder s = {.err = err};
+    if (atoll_builder_create("dense", "", &s.b, err) != 0) {
+        return NULL;
+    }
+    const int32_t in = tensor(&s, ATOLL_TYPE_UINT8, 2, (const int32_t[]){1, 16}, false);
+    int32_t x = in;
+    for (int32_t i = 0; i < layers; i++) {
+        x = dense(&s, x, units);
+    }
+    x = dense(&s, x, 1);
+    return finish(&s, in, &x, 1);
+}
+
+/** `layers` convolutions 7x7, 32 channels, on 128 x 128, fed by a small input and cut to one pixel.
+ */
+static struct atoll_model *conv_stack(int32_t layers, struct atoll_err *err)
+{
+    struct builder s = {.err = err};
+    if (atoll_builder_create("conv7x7", "", &s.b, err) != 0) {
+        return NULL;
+    }
+    const int32_t in = tensor(&s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, 2, 2, 3}, false);
+    const int32_t by_shape[] = {4, 2};
+    const int32_t ins[] = {in, tensor(&s, ATOLL_TYPE_INT32, 2, by_shape, true)};
+    const struct atoll_op_attr a = atoll_op_attr_default();
+    int32_t x = tensor(&s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, 128, 128, 3}, false);
+    op(&s, ATOLL_OP_PAD, &a, ins, 2, x);
+    for (int32_t i = 0; i < layers; i++) {
+        x = conv(&s, x, 7, 1, 32);
+    }
+    x = conv(&s, x, 1, 128, 1);
+    return finish(&s, in, &x, 1);
+}
+
 struct atoll_model *fit_model(const char *spec, struct atoll_err *err)
 {
     static const int32_t pose_heads[] = {17, 34, 64};
-    static const int32_t body_heads[] = {17, 34, 64, 1, 24, 48};
+    /* heat maps, short, mid, segments, part heat maps, long offsets: the Coral models' outputs */
+    static const int32_t body_heads[] = {17, 34, 64, 1, 24, 34};
     static const char *const sweeps[] = {"stride", "padding", "padding_stride"};
     int32_t h = 0;
     int32_t w = 0;
@@ -133,6 +186,12 @@ struct atoll_model *fit_model(const char *spec, struct atoll_err *err)
     }
     if (strncmp(spec, "bodypix:", 8) == 0 && tsv_size(spec + 8, &h, &w)) {
         return pose(h, w, body_heads, 6, err);
+    }
+    if (strncmp(spec, "dense:", 6) == 0 && tsv_size(spec + 6, &h, &w)) {
+        return dense_stack(h, w, err);
+    }
+    if (strncmp(spec, "conv7x7:", 8) == 0 && tsv_size(spec + 8, &h, &w)) {
+        return conv_stack(h, err);
     }
     for (size_t i = 0; i < sizeof sweeps / sizeof sweeps[0]; i++) {
         const size_t n = strlen(sweeps[i]);

@@ -29,8 +29,11 @@ void fit_apply(struct fit *f)
                 }
             }
             break;
-        case FIT_ARRAY_SCALE:
-            h->array_scale = value;
+        case FIT_ARRAY_FACTOR:
+            h->array_factor = value;
+            break;
+        case FIT_STEP_CYCLES:
+            h->step_cycles = value;
             break;
         }
     }
@@ -39,14 +42,14 @@ void fit_apply(struct fit *f)
 static void stage_cost(const struct fit *f, const struct fit_host *h, const struct fit_stage *s,
                        struct atoll_stage_cost *out)
 {
-    double factor[FIT_CLASSES];
+    double factor[FIT_UNITS] = {[FIT_STEP] = h->step_cycles};
     for (int c = 0; c < FIT_CLASSES; c++) {
-        factor[c] = f->chip[c] * (c == FIT_CONV ? h->array_scale : 1.0);
+        factor[c] = c == FIT_CONV && h->array_factor > 0.0 ? h->array_factor : f->chip[c];
     }
     for (uint32_t i = 0; i < s->program.n_layers; i++) {
         double cycles = 0.0;
-        for (int c = 0; c < FIT_CLASSES; c++) {
-            cycles += factor[c] * s->unit[i * FIT_CLASSES + (uint32_t)c];
+        for (int c = 0; c < FIT_UNITS; c++) {
+            cycles += factor[c] * s->unit[i * FIT_UNITS + (uint32_t)c];
         }
         s->program.layers[i].cycles = cycles;
     }
@@ -58,14 +61,14 @@ double fit_predict(const struct fit *f, const struct fit_row *row)
     const struct fit_host *h = &f->hosts[row->host];
     double sum = 0.0;
     double most = 0.0;
+    if (row->kind == FIT_COPIES) {
+        return row->one_ms + h->board.drive[h->runner][0].copy_us.value * row->copies / 1e3;
+    }
     for (uint32_t i = 0; i < row->n_stages; i++) {
         struct atoll_stage_cost c;
         stage_cost(f, h, &row->stages[i], &c);
         sum += c.latency_us;
         most = c.service_us > most ? c.service_us : most;
     }
-    if (row->kind == FIT_INTERVAL) {
-        return most / 1e3;
-    }
-    return (sum + h->board.drive[h->runner][0].copy_us.value * row->copies) / 1e3;
+    return (row->kind == FIT_INTERVAL ? most : sum) / 1e3;
 }

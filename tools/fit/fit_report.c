@@ -83,6 +83,20 @@ static int by_worst(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
+/** Every row of the card and of the networks, for the method page. */
+static void print_rows(const struct fit *f)
+{
+    (void)printf("\n| row | host | measured ms | in-sample | row out | family out | host out |\n"
+                 "|---|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < f->n_rows; i++) {
+        const struct fit_row *r = &f->rows[i];
+        (void)printf("| %s | %s | %.3f | %+.1f | %+.1f | %+.1f | %+.1f |\n", r->label,
+                     f->hosts[r->host].name, r->ms, 100 * (r->predicted_ms / r->ms - 1),
+                     100 * (r->row_out_ms / r->ms - 1), 100 * (r->family_out_ms / r->ms - 1),
+                     100 * (r->host_out_ms / r->ms - 1));
+    }
+}
+
 static void print_worst(const struct fit *f, size_t count)
 {
     const struct fit_row **list = atoll_calloc(f->n_rows + 1u, sizeof(struct fit_row *));
@@ -103,7 +117,7 @@ static void print_worst(const struct fit *f, size_t count)
     atoll_free(list);
 }
 
-void fit_report(const struct fit *f)
+void fit_report(const struct fit *f, bool rows)
 {
     (void)printf("%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 "
                  "|\n|---|---|---|---|\n",
@@ -131,4 +145,7 @@ void fit_report(const struct fit *f)
         print_line(f, f->hosts[h].name, NULL, h);
     }
     print_worst(f, 20);
+    if (rows) {
+        print_rows(f);
+    }
 }

@@ -48,10 +48,18 @@ static int fill_units(struct fit_stage *s, const struct atoll_model *m,
         rc = atoll_cost_open_with(m, compiler, values, &cost, err);
         rc = rc == 0 ? atoll_cost_program(cost, ops, n, &p, err) : rc;
         for (uint32_t i = 0; rc == 0 && i < n; i++) {
-            s->unit[i * FIT_CLASSES + (uint32_t)c] = p.layers[i].cycles;
+            s->unit[i * FIT_UNITS + (uint32_t)c] = p.layers[i].cycles;
         }
         atoll_program_finish(&p);
         atoll_cost_close(&cost);
+    }
+    for (uint32_t i = 0; rc == 0 && i < n; i++) { /* a step takes a quarter cycle per weight */
+        const int32_t w = atoll_op_weights(m, ops[i]);
+        if (m->ops[ops[i]].code == ATOLL_OP_CONV_2D && w >= 0) {
+            const int32_t *k = m->tensors[w].shape;
+            const double reduce = (double)k[1] * k[2] * (double)atoll_pad_u64((uint64_t)k[3], 4);
+            s->unit[i * FIT_UNITS + FIT_STEP] = s->unit[i * FIT_UNITS + FIT_CONV] * 4.0 / reduce;
+        }
     }
     atoll_free(values);
     return rc;
@@ -76,7 +84,7 @@ int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_c
         }
         ops = all;
     }
-    s->unit = atoll_calloc((size_t)n * FIT_CLASSES, sizeof *s->unit);
+    s->unit = atoll_calloc((size_t)n * FIT_UNITS, sizeof *s->unit);
     struct atoll_cost *c = NULL;
     int rc = ops == NULL || s->unit == NULL
                  ? atoll_fail_nomem(err, "stage of a row", n * sizeof *s->unit)
@@ -104,9 +112,9 @@ void fit_force_streaming(struct fit_row *row, double off_mib)
     p->on_chip_bytes = p->stored_bytes - p->off_chip_bytes;
 }
 
-static int whole(struct fit *f, const char *family, const char *host, const char *label,
-                 const char *spec, enum atoll_compiler compiler, double ms, double sigma,
-                 struct atoll_err *err)
+int fit_add_whole(struct fit *f, const char *family, const char *host, const char *label,
+                  const char *spec, enum atoll_compiler compiler, double ms, double sigma,
+                  struct atoll_err *err)
 {
     struct fit_row *row = NULL;
     const int h = fit_host_index(f, host);
@@ -198,7 +206,8 @@ int fit_load_networks(struct fit *f, struct atoll_err *err)
             continue;
         }
         (void)snprintf(label, sizeof label, "%.30s, %.46s", spec, device);
-        rc = whole(f, family, rule->host, label, spec, ATOLL_COMPILER_2019, ms, rule->sigma, err);
+        rc = fit_add_whole(f, family, rule->host, label, spec, ATOLL_COMPILER_2019, ms, rule->sigma,
+                           err);
     }
     tsv_close(&t);
     return rc;
@@ -223,8 +232,8 @@ int fit_load_sweeps(struct fit *f, struct atoll_err *err)
             continue; /* a chain of its own kind: fit_synthetic.c */
         }
         if (dense) {
-            (void)snprintf(spec, sizeof spec, "dense_chain?inputs=12&units=%s&layers=%s&classes=1",
-                           tsv_text(&t, i, "units"), tsv_text(&t, i, "n"));
+            (void)snprintf(spec, sizeof spec, "dense:%sx%s", tsv_text(&t, i, "units"),
+                           tsv_text(&t, i, "n"));
         } else {
             const char *key = strcmp(sweep, "padding") == 0          ? "out "
                               : strcmp(sweep, "padding_stride") == 0 ? "internal "
@@ -235,8 +244,8 @@ int fit_load_sweeps(struct fit *f, struct atoll_err *err)
             }
             (void)snprintf(spec, sizeof spec, "io:%s:%dx%d", sweep, h, w);
         }
-        rc = whole(f, dense ? "dense stacks" : "transfers", host, spec, spec, ATOLL_COMPILER_2019,
-                   tsv_number(&t, i, "ms"), dense ? 0.04 : 0.06, err);
+        rc = fit_add_whole(f, dense ? "dense stacks" : "transfers", host, spec, spec,
+                           ATOLL_COMPILER_2019, tsv_number(&t, i, "ms"), dense ? 0.04 : 0.06, err);
         if (rc == 0 && dense) {
             fit_force_streaming(&f->rows[f->n_rows - 1u], tsv_number(&t, i, "offchip_mib"));
         }

@@ -29,7 +29,8 @@ static int add_vendor_stages(struct fit_row *row, const struct atoll_model *m, u
 }
 
 static int card_row(struct fit *f, const struct atoll_model *m, const char *family, uint32_t n,
-                    enum fit_kind kind, double ms, double sigma, struct atoll_err *err)
+                    enum fit_kind kind, double ms, double one_ms, double sigma,
+                    struct atoll_err *err)
 {
     static const char *const what[] = {"called by hand", "runner", "copies"};
     char label[80];
@@ -39,7 +40,8 @@ static int card_row(struct fit *f, const struct atoll_model *m, const char *fami
     if (rc == 0) {
         row->kind = kind;
         row->copies = kind == FIT_COPIES ? n - 1u : 0;
-        rc = add_vendor_stages(row, m, kind == FIT_COPIES ? 1 : n, err);
+        row->one_ms = one_ms;
+        rc = kind == FIT_COPIES ? 0 : add_vendor_stages(row, m, n, err);
     }
     return rc;
 }
@@ -47,6 +49,7 @@ static int card_row(struct fit *f, const struct atoll_model *m, const char *fami
 int fit_load_card(struct fit *f, struct atoll_err *err)
 {
     struct tsv t;
+    double one_ms = 0.0;
     int rc = tsv_open(f->data, "board_8tpu.tsv", &t, err);
     for (size_t i = 0; i < t.n_rows && rc == 0; i++) {
         const uint32_t n = (uint32_t)tsv_number(&t, i, "n_tpus");
@@ -57,15 +60,16 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
         }
         const bool resnet = tsv_is(&t, i, "model", "resnet50");
         const char *family = resnet ? "ResNet-50 on the card" : "BN-Inception on the card";
-        rc = card_row(f, m, family, n, FIT_LATENCY, tsv_number(&t, i, "pipeline_latency_ms"), 0.015,
-                      err);
+        const double latency_ms = tsv_number(&t, i, "pipeline_latency_ms");
+        one_ms = n == 1 ? latency_ms : one_ms;
+        rc = card_row(f, m, family, n, FIT_LATENCY, latency_ms, one_ms, 0.015, err);
         if (n > 1 && rc == 0) {
             rc = card_row(f, m, family, n, FIT_INTERVAL, 1e3 / tsv_number(&t, i, "pipeline_fps"),
-                          0.03, err);
+                          one_ms, 0.03, err);
         }
         if (n > 1 && rc == 0) {
-            rc = card_row(f, m, family, n, FIT_COPIES, tsv_number(&t, i, "parallel_latency_ms"),
-                          0.03, err);
+            rc = card_row(f, m, "copies on the card", n, FIT_COPIES,
+                          tsv_number(&t, i, "parallel_latency_ms"), one_ms, 0.005, err);
         }
         atoll_model_close(&m);
     }
@@ -114,16 +118,11 @@ int fit_load_others(struct fit *f, struct atoll_err *err)
          "networks on the Micro", 0.05},
         {"MobileNet V2 [PreTrained]", "mobilenet_v2?classes=1001", "Dev Board Micro",
          "networks on the Micro", 0.05},
-        {"MobileNet V3 [PreTrained]", "mobilenet_v3_large?classes=1001", "Dev Board Micro",
-         "networks on the Micro", 0.05},
     };
     static const struct alias steady[] = {
-        {"Dense256 (66 KB)", "dense_chain?layers=1&inputs=256&units=256&classes=1",
-         "LibrEdgeTPU host, USB 3", "small dense", 0.05},
-        {"Dense1024 (1.0 MB)", "dense_chain?layers=1&inputs=1024&units=1024&classes=1",
-         "LibrEdgeTPU host, USB 3", "small dense", 0.05},
-        {"Dense2048 (4.0 MB)", "dense_chain?layers=1&inputs=2048&units=2048&classes=1",
-         "LibrEdgeTPU host, USB 3", "small dense", 0.05},
+        {"Dense256 (66 KB)", "dense:256x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
+        {"Dense1024 (1.0 MB)", "dense:1024x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
+        {"Dense2048 (4.0 MB)", "dense:2048x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
         {"PoseNet 481x641", "posenet:481x641", "LibrEdgeTPU host, USB 3", "PoseNet and BodyPix",
          0.05},
     };
