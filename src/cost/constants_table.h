@@ -18,11 +18,12 @@
     X(CONV_FACTOR, "conv_cycle_factor", 2.14, 0.06, "1", "fit: real networks", "2026-11-24")       \
     X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.12, 0.15, "cycle/B", "fit: real networks",     \
       "2026-11-24")                                                                                \
-    X(POOL_FACTOR, "pool_cycle_factor", 0.40, 0.20, "cycle/B", "fit: real networks", "2026-11-24") \
-    X(ELEMENT_FACTOR, "elementwise_cycle_factor", 1.5, 0.8, "cycle/B", "fit: real networks",       \
+    X(VECTOR_FACTOR, "vector_cycle_factor", 1.0, 0.4, "cycle/B", "fit: real networks",             \
       "2026-11-24")                                                                                \
-    X(CONCAT_FACTOR, "concatenation_cycle_factor", 3.0, 1.5, "cycle/B", "fit: real networks",      \
-      "2026-11-24")                                                                                \
+    X(CONCAT_PASSES, "concatenation_passes", 2, 0, "1",                                            \
+      "a copy: every byte is read and written", "2026-11-24")                                      \
+    X(POOL_VALUES, "pool_values_per_pass", 8, 0, "1",                                              \
+      "window values taken at once; the pools of BN-Inception", "2026-11-24")                      \
     /* parameters as stored */                                                                     \
     X(PACK_ALIGN, "packed_layer_align", 64, 0, "B", "compiled files of 2019 to 2021",              \
       "2026-11-24")                                                                                \

@@ -162,14 +162,12 @@ static double vector_cycles(const struct atoll__constants *k, const struct atoll
     if (y == NULL) {
         return 0.0;
     }
-    const double bytes = (double)atoll__cost_tile_bytes(k, y);
+    const double one_pass = k->v[ATOLL__K_VECTOR_FACTOR] * (double)atoll__cost_tile_bytes(k, y);
     if (is_pool(m->ops[op].code)) {
-        return k->v[ATOLL__K_POOL_FACTOR] * window_px(m, op) / k->v[ATOLL__K_LANES] * bytes;
+        return one_pass * window_px(m, op) / k->v[ATOLL__K_POOL_VALUES];
     }
-    if (m->ops[op].code == ATOLL_OP_CONCATENATION) {
-        return k->v[ATOLL__K_CONCAT_FACTOR] * bytes;
-    }
-    return k->v[ATOLL__K_ELEMENT_FACTOR] * bytes;
+    return m->ops[op].code == ATOLL_OP_CONCATENATION ? one_pass * k->v[ATOLL__K_CONCAT_PASSES]
+                                                     : one_pass;
 }
 
 void atoll__cost_cycles(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,

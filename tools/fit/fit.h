@@ -17,17 +17,7 @@
 #include "tsv.h"
 
 /* Classes of operators whose cycles are one fitted factor times a count. */
-enum fit_class {
-    FIT_CONV,
-    FIT_DEPTHWISE,
-    FIT_POOL,
-    FIT_ELEMENT,
-    FIT_CONCAT,
-    FIT_CLASSES, ///< those above are constants of the chip
-    FIT_STEP =
-        FIT_CLASSES, ///< steps of the array (pixel, group of outputs): chains of one kind only
-    FIT_UNITS
-};
+enum fit_class { FIT_CONV, FIT_DEPTHWISE, FIT_VECTOR, FIT_CLASSES };
 extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the table of constants
 #define FIT_MIB 1048576.0
 
@@ -49,7 +39,7 @@ struct fit_host {
 /** One segment of a row. */
 struct fit_stage {
     struct atoll_program program;
-    double *unit; ///< n_layers x FIT_UNITS: cycles of each layer at a factor of 1
+    double *unit; ///< n_layers x FIT_CLASSES: cycles of each layer at a factor of 1
 };
 
 enum fit_kind {
@@ -71,7 +61,7 @@ struct fit_row {
     double predicted_ms, row_out_ms, family_out_ms, host_out_ms;
 };
 
-enum fit_place { FIT_CHIP, FIT_BOARD, FIT_DRIVE, FIT_ARRAY_FACTOR, FIT_STEP_CYCLES };
+enum fit_place { FIT_CHIP, FIT_BOARD, FIT_DRIVE, FIT_ARRAY_FACTOR };
 /** One parameter. */
 struct fit_param {
     char name[64];

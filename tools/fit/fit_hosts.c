@@ -10,9 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const fit_class_constant[FIT_CLASSES] = {
-    "conv_cycle_factor", "depthwise_cycle_factor", "pool_cycle_factor", "elementwise_cycle_factor",
-    "concatenation_cycle_factor"};
+const char *const fit_class_constant[FIT_CLASSES] = {"conv_cycle_factor", "depthwise_cycle_factor",
+                                                     "vector_cycle_factor"};
 
 /** Median and relative spread (of the logarithm). */
 struct known {
@@ -108,7 +107,6 @@ static void host_params(struct fit *f, int host, const struct host_known *k)
               offsetof(struct atoll_board, stream_us_per_mib), 0, k->link->stream);
     if (k->chains) {
         add_param(f, "array_factor", host, FIT_ARRAY_FACTOR, 0, 0, (struct known){1.3, 0.5});
-        add_param(f, "step_cycles", host, FIT_STEP_CYCLES, 0, 0, (struct known){50, 2});
     }
     if (!k->drives_differ) {
         drive_params(f, host, k->link, 2);
@@ -124,8 +122,7 @@ static void host_params(struct fit *f, int host, const struct host_known *k)
 
 static void chip_params(struct fit *f)
 {
-    static const struct known known[FIT_CLASSES] = {
-        {2.0, 0.5}, {1.1, 0.5}, {0.5, 0.5}, {1.5, 0.5}, {2.0, 0.5}};
+    static const struct known known[FIT_CLASSES] = {{2.0, 0.5}, {1.1, 0.5}, {1.0, 0.5}};
     for (int c = 0; c < FIT_CLASSES; c++) {
         struct fit_param *p = &f->params[f->n_params++];
         *p = (struct fit_param){.place = FIT_CHIP,

@@ -32,9 +32,6 @@ void fit_apply(struct fit *f)
         case FIT_ARRAY_FACTOR:
             h->array_factor = value;
             break;
-        case FIT_STEP_CYCLES:
-            h->step_cycles = value;
-            break;
         }
     }
 }
@@ -42,14 +39,17 @@ void fit_apply(struct fit *f)
 static void stage_cost(const struct fit *f, const struct fit_host *h, const struct fit_stage *s,
                        struct atoll_stage_cost *out)
 {
-    double factor[FIT_UNITS] = {[FIT_STEP] = h->step_cycles};
+    double factor[FIT_CLASSES];
     for (int c = 0; c < FIT_CLASSES; c++) {
-        factor[c] = c == FIT_CONV && h->array_factor > 0.0 ? h->array_factor : f->chip[c];
+        factor[c] = f->chip[c];
+    }
+    if (h->array_factor > 0.0) {
+        factor[FIT_CONV] = h->array_factor;
     }
     for (uint32_t i = 0; i < s->program.n_layers; i++) {
         double cycles = 0.0;
-        for (int c = 0; c < FIT_UNITS; c++) {
-            cycles += factor[c] * s->unit[i * FIT_UNITS + (uint32_t)c];
+        for (int c = 0; c < FIT_CLASSES; c++) {
+            cycles += factor[c] * s->unit[i * FIT_CLASSES + (uint32_t)c];
         }
         s->program.layers[i].cycles = cycles;
     }

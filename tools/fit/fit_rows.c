@@ -48,18 +48,10 @@ static int fill_units(struct fit_stage *s, const struct atoll_model *m,
         rc = atoll_cost_open_with(m, compiler, values, &cost, err);
         rc = rc == 0 ? atoll_cost_program(cost, ops, n, &p, err) : rc;
         for (uint32_t i = 0; rc == 0 && i < n; i++) {
-            s->unit[i * FIT_UNITS + (uint32_t)c] = p.layers[i].cycles;
+            s->unit[i * FIT_CLASSES + (uint32_t)c] = p.layers[i].cycles;
         }
         atoll_program_finish(&p);
         atoll_cost_close(&cost);
-    }
-    for (uint32_t i = 0; rc == 0 && i < n; i++) { /* a step takes a quarter cycle per weight */
-        const int32_t w = atoll_op_weights(m, ops[i]);
-        if (m->ops[ops[i]].code == ATOLL_OP_CONV_2D && w >= 0) {
-            const int32_t *k = m->tensors[w].shape;
-            const double reduce = (double)k[1] * k[2] * (double)atoll_pad_u64((uint64_t)k[3], 4);
-            s->unit[i * FIT_UNITS + FIT_STEP] = s->unit[i * FIT_UNITS + FIT_CONV] * 4.0 / reduce;
-        }
     }
     atoll_free(values);
     return rc;
@@ -84,7 +76,7 @@ int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_c
         }
         ops = all;
     }
-    s->unit = atoll_calloc((size_t)n * FIT_UNITS, sizeof *s->unit);
+    s->unit = atoll_calloc((size_t)n * FIT_CLASSES, sizeof *s->unit);
     struct atoll_cost *c = NULL;
     int rc = ops == NULL || s->unit == NULL
                  ? atoll_fail_nomem(err, "stage of a row", n * sizeof *s->unit)
