@@ -10,6 +10,8 @@
     X(CELLS, "cells_per_tile", 64, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")      \
     X(LANES, "macs_per_cell", 4, 0, "MAC/cycle", "peak rate 4 TOPS and every 4-byte padding",      \
       "2026-11-24")                                                                                \
+    X(STEP_OUTPUTS, "outputs_per_step", 32, 0, "1",                                                \
+      "chains of 32 outputs and of 64 and more agree on one factor", "2026-11-24")                 \
     X(NARROW_TILE, "narrow_bytes_per_tile", 196608, 0, "B", "libedgetpu beagle chip structures",   \
       "2021-08-01")                                                                                \
     X(TILE_SIDE, "tiles_per_side", 4, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")   \

@@ -50,13 +50,13 @@ bool atoll__cost_folded(const struct atoll_model *m, uint32_t op)
 static uint64_t best_split(const struct atoll__constants *k, uint64_t h, uint64_t w, uint64_t cout)
 {
     const uint64_t tiles = atoll__k_int(k, ATOLL__K_TILES);
-    const uint64_t cells = atoll__k_int(k, ATOLL__K_CELLS);
+    const uint64_t outputs = atoll__k_int(k, ATOLL__K_STEP_OUTPUTS);
     uint64_t best = UINT64_MAX;
     for (uint64_t ty = 1; ty <= tiles; ty *= 2) {
         for (uint64_t tx = 1; tx * ty <= tiles; tx *= 2) {
             const uint64_t tz = tiles / (tx * ty);
             const uint64_t steps = atoll_ceil_div_u64(h, ty) * atoll_ceil_div_u64(w, tx) *
-                                   atoll_ceil_div_u64(cout, cells * tz);
+                                   atoll_ceil_div_u64(cout, outputs * tz);
             best = steps < best ? steps : best;
         }
     }

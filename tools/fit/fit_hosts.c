@@ -35,7 +35,9 @@ static const struct link_class usb2_micro = {
 static const struct link_class pcie = {
     {170, 0.5}, {2750, 0.25}, {5600, 0.4}, {20, 1.0}, {2720, 0.02}};
 static const struct link_class card = {
-    {900, 0.5}, {2750, 0.25}, {4000, 0.5}, {20, 1.0}, {2760, 0.01}};
+    {400, 0.6}, {2750, 0.25}, {5600, 0.4}, {20, 1.0}, {2760, 0.01}};
+static const struct link_class card_threads = {
+    {400, 0.6}, {1500, 1.0}, {1500, 1.0}, {20, 1.0}, {2760, 0.01}};
 
 /** A host of the tables. */
 struct host_known {
@@ -66,10 +68,10 @@ static const struct host_known known_hosts[] = {
     {"Dev Board Micro", "dev_board_micro", true, 1, ATOLL_CLOCK_MAX, &usb2_micro, false, false},
     {"Jorgitou98, dense", "pcie_x86", true, 0, ATOLL_CLOCK_MAX, &pcie, false, false},
     {"Jorgitou98, convolutions", "pcie_x86", false, 0, ATOLL_CLOCK_MAX, &pcie, false, true},
-    {"iwatake 10W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, true},
-    {"iwatake 5W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, true},
-    {"iwatake 10W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, true},
-    {"iwatake 5W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, true},
+    {"iwatake 10W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
+    {"iwatake 5W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
+    {"iwatake 10W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
+    {"iwatake 5W, USB 2, 7x7", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
     {"8-TPU card", "asus_crl_g18u", true, 0, ATOLL_CLOCK_MAX, &card, true, false},
 };
 
@@ -106,23 +108,21 @@ static void host_params(struct fit *f, int host, const struct host_known *k)
     add_param(f, "stream_us_per_mib", host, FIT_BOARD,
               offsetof(struct atoll_board, stream_us_per_mib), 0, k->link->stream);
     if (k->chains) {
-        add_param(f, "array_factor", host, FIT_ARRAY_FACTOR, 0, 0, (struct known){1.3, 0.5});
+        add_param(f, "array_factor", host, FIT_ARRAY_FACTOR, 0, 0, (struct known){1.0, 0.5});
     }
     if (!k->drives_differ) {
         drive_params(f, host, k->link, 2);
         return;
     }
     drive_params(f, host, k->link, 0);
-    drive_params(f, host, k->link, 1);
-    add_param(f, "compute_scale", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, compute_scale),
-              1, (struct known){0.95, 0.1});
+    drive_params(f, host, &card_threads, 1);
     add_param(f, "copy_us", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, copy_us), 2,
               (struct known){40, 0.5});
 }
 
 static void chip_params(struct fit *f)
 {
-    static const struct known known[FIT_CLASSES] = {{2.0, 0.5}, {1.1, 0.5}, {1.0, 0.5}};
+    static const struct known known[FIT_CLASSES] = {{1.0, 0.5}, {1.1, 0.5}, {1.0, 0.5}};
     for (int c = 0; c < FIT_CLASSES; c++) {
         struct fit_param *p = &f->params[f->n_params++];
         *p = (struct fit_param){.place = FIT_CHIP,
