@@ -156,7 +156,7 @@ struct atoll_layer {
     uint64_t packed_bytes; ///< parameters as stored for the device
     uint64_t stream_bytes; ///< sent per inference: 0 when cached
     double cycles;         ///< of the array or vector unit, at the core clock
-    double ideal_cycles;   ///< the same without padding and with a full array (MACs / 4096)
+    double ideal_cycles;   ///< without padding, array full: MACs / 2048, the best ever measured
     uint64_t macs;
     enum atoll_bound kind; ///< unit that computes it (never LINK: that depends on the board)
 };

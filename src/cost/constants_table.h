@@ -7,7 +7,6 @@
 #define ATOLL__CONSTANTS(X)                                                                        \
     /* the array */                                                                                \
     X(TILES, "tiles", 16, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")               \
-    X(CELLS, "cells_per_tile", 64, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")      \
     X(LANES, "macs_per_cell", 4, 0, "MAC/cycle", "peak rate 4 TOPS and every 4-byte padding",      \
       "2026-11-24")                                                                                \
     X(STEP_OUTPUTS, "outputs_per_step", 32, 0, "1",                                                \
@@ -17,15 +16,16 @@
     X(TILE_SIDE, "tiles_per_side", 4, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")   \
     X(WIRE_ALIGN, "wire_align_bytes", 8, 0, "B", "layers of 150 compiled packages", "2026-11-24")  \
     /* cycles an operator takes, relative to the ideal count of its law */                         \
-    X(CONV_FACTOR, "conv_cycle_factor", 2.14, 0.06, "1", "fit: real networks", "2026-11-24")       \
-    X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.12, 0.15, "cycle/B", "fit: real networks",     \
+    X(CONV_FACTOR, "conv_cycle_factor", 1.025, 0.011, "1", "fit: networks and 7x7 chains",         \
       "2026-11-24")                                                                                \
-    X(VECTOR_FACTOR, "vector_cycle_factor", 1.0, 0.4, "cycle/B", "fit: real networks",             \
+    X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.255, 0.12, "cycle/B",                          \
+      "fit: networks and 7x7 chains", "2026-11-24")                                                \
+    X(VECTOR_FACTOR, "vector_cycle_factor", 0.7734, 0.31, "cycle/B",                               \
+      "fit: networks and 7x7 chains", "2026-11-24")                                                \
+    X(CONCAT_PASSES, "concatenation_passes", 4, 0, "1", "2, 3 and 4 tried on BN-Inception",        \
       "2026-11-24")                                                                                \
-    X(CONCAT_PASSES, "concatenation_passes", 2, 0, "1",                                            \
-      "a copy: every byte is read and written", "2026-11-24")                                      \
-    X(POOL_VALUES, "pool_values_per_pass", 8, 0, "1",                                              \
-      "window values taken at once; the pools of BN-Inception", "2026-11-24")                      \
+    X(POOL_VALUES, "pool_values_per_pass", 4, 0, "1",                                              \
+      "as many as the lanes; 4, 8 and 16 tried on BN-Inception", "2026-11-24")                     \
     /* parameters as stored */                                                                     \
     X(PACK_ALIGN, "packed_layer_align", 64, 0, "B", "compiled files of 2019 to 2021",              \
       "2026-11-24")                                                                                \
@@ -90,11 +90,12 @@
     X(CPU_US_PER_KB, "cpu_us_per_kb", 5, 5, "us/kB",                                               \
       "assumption: 200 MB/s through operators that are not arithmetic", "2026-11-24")              \
     /* 95 % half-widths of predicted times, relative; from cross-validation per family */          \
-    X(REL_U95_CONV, "rel_u95_convolutional", 0.10, 0, "1", "fit: errors of rows left out",         \
+    X(REL_U95_CONV, "rel_u95_convolutional", 0.123, 0, "1", "fit: errors of rows left out",        \
       "2026-11-24")                                                                                \
-    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.20, 0, "1", "fit: errors of rows left out",        \
+    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.2404, 0, "1", "fit: errors of rows left out",      \
       "2026-11-24")                                                                                \
-    X(REL_U95_DENSE, "rel_u95_dense", 0.08, 0, "1", "fit: errors of rows left out", "2026-11-24")  \
+    X(REL_U95_DENSE, "rel_u95_dense", 0.1026, 0, "1", "fit: errors of rows left out",              \
+      "2026-11-24")                                                                                \
     X(REL_U95_WIDE, "rel_u95_strips_streaming", 0.60, 0, "1",                                      \
       "wide chains send streamed weights 3 to 7 times", "2026-11-24")                              \
     /* range in which the laws were ever compared with a measurement */                            \

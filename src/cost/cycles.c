@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cycles of one operator. The array has ty * tx * tz = 16 tiles; rows and columns of the output map
- * are split over ty and tx, output channels over tz; a tile works on 64 outputs at once and takes 4
- * input channels a cycle. Depthwise, pools and elementwise operators are bound by bytes per tile.
+ * are split over ty and tx, output channels over tz; a tile works on 32 outputs at once and takes 4
+ * input channels a cycle (64 cells a tile are documented, but chains of 32 outputs and of 64 and
+ * more agree on one factor only with 32). Depthwise, pools and elementwise operators are bound by
+ * bytes per tile.
  */
 #include "cost_internal.h"
 
@@ -77,7 +79,7 @@ static double array_cycles(const struct atoll__constants *k, const struct atoll_
     const double lanes = k->v[ATOLL__K_LANES];
     const double factor = k->v[ATOLL__K_CONV_FACTOR];
     if (y == NULL || wi < 0) {
-        return factor * (double)macs / (lanes * k->v[ATOLL__K_CELLS] * k->v[ATOLL__K_TILES]);
+        return factor * (double)macs / (lanes * k->v[ATOLL__K_STEP_OUTPUTS] * k->v[ATOLL__K_TILES]);
     }
     const struct atoll_tensor *w = &m->tensors[wi];
     struct atoll__hwc s = atoll__cost_hwc(y);
@@ -96,7 +98,7 @@ static double array_cycles(const struct atoll__constants *k, const struct atoll_
     } else if (w->rank == 2 && m->ops[op].code == ATOLL_OP_FULLY_CONNECTED) {
         reduce = atoll_pad_u64((uint64_t)w->shape[1], atoll__k_int(k, ATOLL__K_LANES));
     } else { /* sequence operators, matrix products: no padding known */
-        return factor * (double)macs / (lanes * k->v[ATOLL__K_CELLS] * k->v[ATOLL__K_TILES]);
+        return factor * (double)macs / (lanes * k->v[ATOLL__K_STEP_OUTPUTS] * k->v[ATOLL__K_TILES]);
     }
     return factor * (double)best_split(k, s.h, s.w, s.c) * (double)reduce / lanes;
 }
@@ -173,7 +175,7 @@ static double vector_cycles(const struct atoll__constants *k, const struct atoll
 void atoll__cost_cycles(const struct atoll__constants *k, const struct atoll_model *m, uint32_t op,
                         uint64_t macs, struct atoll__cycles *out)
 {
-    const double peak = k->v[ATOLL__K_TILES] * k->v[ATOLL__K_CELLS] * k->v[ATOLL__K_LANES];
+    const double peak = k->v[ATOLL__K_TILES] * k->v[ATOLL__K_STEP_OUTPUTS] * k->v[ATOLL__K_LANES];
     *out = (struct atoll__cycles){.kind = kind_of(m, op), .ideal_cycles = (double)macs / peak};
     switch (out->kind) {
     case ATOLL_BOUND_ARRAY:

@@ -87,6 +87,10 @@ int main(int argc, char **argv)
     if (rc == 0) {
         fit_report(&f, o.rows);
     }
+    if (rc == 0 && o.write) {
+        rc = fit_write(&f, o.source, &err);
+        rc = rc == 0 ? fit_write_plots(&f, o.source, &err) : rc;
+    }
     fit_close(&f);
     if (rc != 0) {
         (void)fprintf(stderr, "fit: %s\n", err.text);

@@ -23,7 +23,7 @@ static void a_layer_that_fills_the_array_takes_its_ideal_time_times_the_factor(v
     struct atoll_model *m = net_end(&n, in, &y, 1);
     const struct atoll__cycles c = cycles_of(m, 0);
     assert_int_equal(c.kind, ATOLL_BOUND_ARRAY);
-    test_close(c.ideal_cycles, 16.0 * 16 * 9 * 64 * 64 / 4096, 1e-9);
+    test_close(c.ideal_cycles, 16.0 * 16 * 9 * 64 * 64 / 2048, 1e-9);
     test_close(c.cycles / c.ideal_cycles, atoll__constants_default.v[ATOLL__K_CONV_FACTOR], 1e-9);
     atoll_model_close(&m);
 }
@@ -37,8 +37,8 @@ static void small_maps_spread_channels_over_tiles(void **state)
     const int32_t y = net_conv(&n, in, 1, 1, 1024, false);
     struct atoll_model *m = net_end(&n, in, &y, 1);
     const struct atoll__cycles c =
-        cycles_of(m, 0); /* 16 tiles of 64 outputs: one step of 16 cycles */
-    test_close(c.cycles, 16 * atoll__constants_default.v[ATOLL__K_CONV_FACTOR], 1e-9);
+        cycles_of(m, 0); /* 16 tiles of 32 outputs: two steps of 16 cycles */
+    test_close(c.cycles, 32 * atoll__constants_default.v[ATOLL__K_CONV_FACTOR], 1e-9);
     atoll_model_close(&m);
 }
 
