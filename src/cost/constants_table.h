@@ -7,7 +7,7 @@
 #define ATOLL__CONSTANTS(X)                                                                        \
     /* the array */                                                                                \
     X(TILES, "tiles", 16, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")               \
-    X(LANES, "macs_per_cell", 4, 0, "MAC/cycle", "peak rate 4 TOPS and every 4-byte padding",      \
+    X(LANES, "macs_per_cell", 4, 0, "MAC/cycle", "every padding to 4 bytes in compiled files",     \
       "2026-11-24")                                                                                \
     X(STEP_OUTPUTS, "outputs_per_step", 32, 0, "1",                                                \
       "chains of 32 outputs and of 64 and more agree on one factor", "2026-11-24")                 \
