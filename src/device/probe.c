@@ -13,7 +13,7 @@ struct probe {
     const char *root;
     struct atoll_probe_finding *out;
     size_t capacity, n;
-    struct atoll_probe_finding spill; /* takes what is counted but not kept: the caller's array is full */
+    struct atoll_probe_finding spill; /* counted but not kept: the caller's array is full */
 };
 
 static struct atoll_probe_finding *add(struct probe *p, const char *kind, const char *name,
@@ -233,8 +233,8 @@ static void add_libraries(struct probe *p, const char *runtime)
                 "not installed: packages libedgetpu1-std or libedgetpu1-max of coral.ai");
 }
 
-int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out, size_t capacity,
-                       size_t *n, struct atoll_err *err)
+int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out,
+                       size_t capacity, size_t *n, struct atoll_err *err)
 {
     struct probe p = {
         .root = o != NULL && o->root != NULL ? o->root : "", .out = out, .capacity = capacity};

@@ -2,7 +2,8 @@
 /*
  * The simulated board shares no figure with the planner. This program is linked so that every call
  * of atoll_cost_stage and atoll_cost_stage_of from another file lands here, where a law can be
- * broken: every stage takes twice as long. The plan's figures move; the simulated ones stay, to the event.
+ * broken: every stage takes twice as long. The plan's figures move; the simulated ones stay, to
+ * the event.
  */
 #include "sim_fixture.h"
 

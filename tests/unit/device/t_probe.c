@@ -28,8 +28,8 @@ static void make(const char *root, const char *path, const char *content)
     (void)snprintf(made[n_made++], 300, "%s", full);
 }
 
-static const struct atoll_probe_finding *find(const struct atoll_probe_finding *f, size_t n, const char *kind,
-                                        const char *name)
+static const struct atoll_probe_finding *find(const struct atoll_probe_finding *f, size_t n,
+                                              const char *kind, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(f[i].kind, kind) == 0 && strcmp(f[i].name, name) == 0) {
