@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power traces for the page: a few runs, at most 4000 points a rail, their timeline beside them. */
+/* Power traces and timelines for the page: a few runs, at most 4000 points a rail. */
 #include "report_internal.h"
 
 #include <string.h>
 
-#define TRACES_MAX 6
+#define TRACES_MAX 8
 #define POINTS_MAX 4000
-#define SPANS_MAX  3000
+#define SPANS_MAX 2000
 
 struct candidate {
     int64_t run, repeat;
     uint32_t config;
-    bool best;
+    int rank; ///< 0: best throughput of its model, 1: best otherwise, 2: any
 };
 struct search {
     const struct atoll__data *d;
@@ -39,7 +39,7 @@ static int on_run(void *u, const struct atoll_run_row *r)
             return ATOLL_ENOMEM;
         }
         s->list[s->n++] =
-            (struct candidate){.run = r->id, .repeat = r->repeat, .config = (uint32_t)i};
+            (struct candidate){.run = r->id, .repeat = r->repeat, .config = (uint32_t)i, .rank = 2};
         return 0;
     }
     return 0;
@@ -122,13 +122,14 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
     size_t n = 0, n_spans = 0;
     uint32_t rails = 0;
     int e = atoll_store_get_trace(s, c->run, &t_ns, &mw, &n, &rails, err);
-    if (e || n < 2) {
+    e = e ? e : atoll_store_get_timeline(s, c->run, &spans, &n_spans, err);
+    e = e ? e : atoll_store_get_trace_names(s, c->run, &names, err);
+    if (e || (n < 2 && n_spans == 0)) {
         goto done;
     }
-    e = atoll_store_get_timeline(s, c->run, &spans, &n_spans, err);
-    e = e ? e : atoll_store_get_trace_names(s, c->run, &names, err);
-    if (e) {
-        goto done;
+    uint64_t zero_ns = n ? t_ns[0] : UINT64_MAX;
+    for (size_t i = 0; n == 0 && i < n_spans; i++) {
+        zero_ns = spans[i].start_ns < zero_ns ? spans[i].start_ns : zero_ns;
     }
     const struct atoll__config *k = &d->configs[c->config];
     atoll_buf_printf(b,
@@ -139,7 +140,7 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
     write_rail_names(b, names, rails);
     atoll_buf_puts(b, "]");
     write_trace(b, t_ns, mw, n, rails);
-    write_spans(b, spans, n_spans, t_ns[0]);
+    write_spans(b, spans, n_spans, zero_ns);
     atoll_buf_puts(b, "}");
     ++*written;
 done:
@@ -162,13 +163,16 @@ int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, str
     }
     for (size_t i = 0; i < d->n_best; i++) {
         for (size_t k = 0; k < w.n; k++) {
-            w.list[k].best = w.list[k].best || w.list[k].config == d->best[i].config;
+            const int rank = d->best[i].metric == ATOLL__THROUGHPUT ? 0 : 1;
+            if (w.list[k].config == d->best[i].config && rank < w.list[k].rank) {
+                w.list[k].rank = rank;
+            }
         }
     }
     /* The best arrangements first, then whatever else kept a trace. */
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 3; round++) {
         for (size_t k = 0; !e && k < w.n && written < TRACES_MAX; k++) {
-            if (w.list[k].best == (round == 0)) {
+            if (w.list[k].rank == round) {
                 e = write_one(s, d, &w.list[k], &written, b, err);
             }
         }

@@ -143,18 +143,20 @@ function segmented(id, label, options, changed) {
     const menu = el("select",
       { "aria-label": label, onchange() { choices[id] = menu.value; changed(); } },
       options.map(([value, text]) => el("option", { value }, text)));
+    menu.sync = () => { menu.value = choices[id]; };
     return menu;
   }
   const box = el("span", { class: "seg", role: "group", "aria-label": label });
   for (const [value, text] of options) {
-    const b = el("button", { type: "button", "aria-pressed": String(choices[id] === value),
-      onclick() {
-        choices[id] = value;
-        for (const other of box.children) other.setAttribute("aria-pressed", String(other === b));
-        changed();
-      } }, text);
-    box.append(b);
+    box.append(el("button", { type: "button", onclick() {
+      choices[id] = value;
+      box.sync();
+      changed();
+    } }, text));
   }
+  box.sync = () => options.forEach(([value], i) =>
+    box.children[i].setAttribute("aria-pressed", String(value === choices[id])));
+  box.sync();
   return box;
 }
 
@@ -194,6 +196,7 @@ function draw(f) {
   const old = CHARTS.get(f.id);
   if (old) old.destroy();
   CHARTS.delete(f.id);
+  for (const control of f.dom.controls.children) control.sync();
   const built = f.build(f);
   const empty = typeof built === "string";
   f.dom.box.hidden = empty;

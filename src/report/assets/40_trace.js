@@ -35,45 +35,92 @@ const timelineStrip = {
 };
 Chart.register(timelineStrip);
 
+// How many TPUs work at each moment, where no power was kept.
+function busyTpus(spans) {
+  const steps = [];
+  for (let i = 0; i < spans.tpu.length; i++) {
+    if (SPAN_KINDS[spans.kind[i]] === "host") continue;
+    steps.push([spans.s[i], spans.tpu[i], 1], [spans.e[i], spans.tpu[i], -1]);
+  }
+  steps.sort((a, b) => a[0] - b[0] || a[2] - b[2]);
+  const open = new Map(), points = [];
+  let busy = 0;
+  for (const [x, tpu, change] of steps) {
+    const now = (open.get(tpu) || 0) + change;
+    if (now === 1 && change === 1) busy++;
+    if (now === 0) busy--;
+    open.set(tpu, now);
+    points.push({ x, y: busy });
+  }
+  return points;
+}
+
+function railSets(t) {
+  return t.rails.map((name, i) => ({
+    label: name, borderColor: color(i), backgroundColor: color(i), baseColor: color(i),
+    borderWidth: 1.3, pointRadius: 0, pointHoverRadius: 3,
+    data: t.t_ms.map((x, j) => ({ x, y: t.mw[i][j] / 1000 })),
+  }));
+}
+function busySet(t) {
+  return [{
+    label: "TPUs at work", stepped: "before", borderColor: color(0), backgroundColor: color(0),
+    baseColor: color(0), borderWidth: 1.3, pointRadius: 0, data: busyTpus(t.spans),
+  }];
+}
+// Kinds of the timeline share the legend through empty series.
+function kindSets(t) {
+  return [...new Set(t.spans.kind)].sort().map((k) => ({
+    label: SPAN_KINDS[k] || "host", data: [], bar: true, baseColor: color(SPAN_COLORS[k]),
+    borderColor: color(SPAN_COLORS[k]),
+  }));
+}
+// The first stretch that can be read; the whole run is one double click away.
+function firstStretch(t) {
+  const { s, e } = t.spans;
+  const last = t.t_ms.length ? t.t_ms[t.t_ms.length - 1] : e.reduce((a, b) => Math.max(a, b), 0);
+  if (!s.length) return { min: 0, max: last };
+  const begin = s.reduce((a, b) => Math.min(a, b), s[0]);
+  const early = e[Math.min(e.length - 1, 20)] - begin;
+  return { min: Math.max(0, begin - 0.5), max: Math.min(last, begin + 12 * Math.max(1, early)) };
+}
+
 if (D.traces.length) {
   FIGURES.push({
-    id: "trace", wide: true, ofAll: true, title: "Power of a run",
-    note: "Rails over time with what each TPU did above. At most 4000 points a rail: "
-      + "lowest and highest of each step.",
-    options: D.traces.map((t, i) => [String(i), modelLabel(t.m) + " · "
-      + arrangement(strategyName(t.s), t.t)
-      + " · " + workloadName(t.w)]),
+    id: "trace", wide: true, title: "Timeline of a run",
+    note: "What each TPU did, and under it the power of each rail, or the number of TPUs at work "
+      + "where no power was kept. At most 4000 points a rail: lowest and highest of each step.",
+    options: D.traces.map((t, i) => [String(i), [modelLabel(t.m),
+      arrangement(strategyName(t.s), t.t), workloadName(t.w)].join(" · ")]),
     optionLabel: "Run",
     build() {
-      const t = D.traces[Number(choices.trace)], spans = t.spans;
-      const tracks = new Set(spans.tpu).size;
-      const sets = t.rails.map((name, i) => ({ label: name, borderColor: color(i),
-        backgroundColor: color(i),
-        baseColor: color(i), borderWidth: 1.3, pointRadius: 0, pointHoverRadius: 3,
-        data: t.t_ms.map((x, j) => ({ x, y: t.mw[i][j] / 1000 })) }));
-      // Kinds of the timeline share the legend through empty series.
-      const used = [...new Set(spans.kind)].sort();
-      for (const k of used) {
-        sets.push({ label: SPAN_KINDS[k] || "host", data: [], bar: true,
-          baseColor: color(SPAN_COLORS[k]),
-          borderColor: color(SPAN_COLORS[k]) });
-      }
-      const last = t.t_ms[t.t_ms.length - 1];
-      // Start with the first busy stretch that can be read, the whole is one double click away.
-      const begin = spans.s.length ? spans.s[0] : 0;
-      const early = spans.e[Math.min(spans.e.length - 1, 20)];
-      const end = spans.e.length ? Math.min(last, begin + 12 * Math.max(1, early - begin)) : last;
-      return { height: 300 + 14 * tracks, title: "Power of a run: " + modelLabel(t.m), config: {
-        type: "line", data: { datasets: sets },
-        options: { parsing: false, normalized: true, spanGaps: true,
-          layout: { padding: { top: tracks ? 14 * tracks + 10 : 0 } },
-          scales: { x: axis("time, ms", { ticks: { includeBounds: false }, rest: { type: "linear",
-            min: Math.max(0, begin - 1), max: end } }),
-            y: axis("W", { rest: { type: "linear", beginAtZero: true } }) },
-          interaction: { mode: "nearest", axis: "x", intersect: false },
-          plugins: { timelineStrip: { spans }, zoom: { axes: ["x"] },
-            tooltip: tooltip((item) => [item.dataset.label + ": " + full(item.raw.y) + " W",
-              full(item.raw.x) + " ms, " + D.origin]) } } } };
+      const t = D.traces[Number(choices.trace)], power = t.rails.length > 0;
+      const tracks = new Set(t.spans.tpu).size;
+      const time = Object.assign({ type: "linear" }, firstStretch(t));
+      return {
+        height: 300 + 14 * tracks,
+        title: (power ? "Power and timeline of a run: " : "Timeline of a run: ") + modelLabel(t.m),
+        config: {
+          type: "line",
+          data: { datasets: [...(power ? railSets(t) : busySet(t)), ...kindSets(t)] },
+          options: {
+            parsing: false, normalized: true, spanGaps: true,
+            layout: { padding: { top: tracks ? 14 * tracks + 10 : 0 } },
+            scales: {
+              x: axis("time, ms", { ticks: { includeBounds: false }, rest: time }),
+              y: axis(power ? "W" : "TPUs at work",
+                { rest: { type: "linear", beginAtZero: true } }),
+            },
+            interaction: { mode: "nearest", axis: "x", intersect: false },
+            plugins: {
+              timelineStrip: { spans: t.spans }, zoom: { axes: ["x"] },
+              tooltip: tooltip((item) => [
+                item.dataset.label + ": " + full(item.raw.y) + (power ? " W" : ""),
+                full(item.raw.x) + " ms, " + D.origin]),
+            },
+          },
+        },
+      };
     },
   });
 }

@@ -5,6 +5,8 @@ function choose(m) {
   STATE.model = m;
   byId("model").value = String(m);
   markCurrent();
+  const own = D.traces.findIndex((t) => t.m === m);
+  if (own >= 0) choices.trace = String(own);
   for (const f of FIGURES) if (!f.ofAll) draw(f);
   drawPipelines();
 }
