@@ -30,14 +30,15 @@ ATOLL_API const char *atoll_workload_name(const struct atoll_workload *w, char b
 ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w, struct atoll_err *err);
 
 struct atoll_run_request {
-    struct atoll_device *device;                ///< open; the runner loads the plan's segments on it
+    struct atoll_device *device;                ///< open and fresh; the runner loads the plan's segments on it
     struct atoll_meter *meter;                  ///< NULL: no energy
     const struct atoll_plan *plan;
     const struct atoll_cost *const *models;     ///< costed models, by the plan's model index
     struct atoll_workload workload;
     uint64_t seed;                              ///< of arrivals
     uint32_t queue_depth;                       ///< bounded queue before each inner stage; 0: 2
-    bool keep_timeline;
+    bool keep_timeline;                         ///< of the first inference and the steady window
+    uint32_t timeline_max;                      ///< spans at most; 0: 200 000. Later ones are left out
     double idle_s;                              ///< idle baseline before the run for the energy's idle share; 0: 0.2 s
 };
 struct atoll_stage_result {
@@ -63,12 +64,21 @@ struct atoll_run_result {
     uint32_t n_rails;
     double temperature_max_c;
     bool throttled;
-    uint64_t outliers;                          ///< |x - median| / MAD > 14.826 (users.md 4); kept and flagged
+    uint64_t outliers;                          ///< |x - median| / MAD > 14.826, as hyperfine; kept and flagged. Saturated: 0
     struct atoll_stage_result *stages;
     uint32_t n_stages;
     struct atoll_span *timeline;                ///< with keep_timeline
     size_t n_spans;
 };
+/** Runs a plan once: idle baseline, creation, first inference, warm-up, steady window, drain. What each
+ *  workload does and how each figure is made: docs/method-measurement.md. In short:
+ *   - latency: one input in the system, on the pipeline with the lowest predicted latency;
+ *   - saturated: every pipeline kept full; throughput between fill and drain, samples are times in the
+ *     full system (not a latency);
+ *   - rate, poisson: open loop, latency from the intended time of arrival;
+ *   - cold: creation and the first inference, once; no samples, energy of that start.
+ *  Buffers are not passed to the device: a driver in real time uses its own.
+ *  ATOLL_EUSAGE: skipped plan, bad workload, TPU that the device has not; ATOLL_EDEVICE: an inference failed. */
 ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out, struct atoll_err *err);
 ATOLL_API void atoll_run_result_finish(struct atoll_run_result *r);
 
@@ -91,7 +101,9 @@ struct atoll_bench_summary {
     double seconds;
 };
 /** Runs the sweep into the store. A database that already holds runs of this experiment needs
- *  `resume` (ATOLL_EUSAGE otherwise). */
+ *  `resume` (ATOLL_EUSAGE otherwise). A run that fails is a row with its sentence; a fault of the machine (exit
+ *  code 5) ends the sweep. Results do not depend on order, threads or shards. ATOLL_ENO: progress asked for the
+ *  end; what is finished is in the database and *out is filled. */
 ATOLL_API int atoll_bench(const struct atoll_experiment *e, const char *db, const struct atoll_bench_opts *o, struct atoll_bench_summary *out, struct atoll_err *err);
 
 #ifdef __cplusplus

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run, phase by phase: idle baseline, creation, first inference, warm-up, steady window, drain.
+ * Markers stand at the edges of baseline and window. docs/method-measurement.md is the long form.
+ */
+#include "run_internal.h"
+
+#include <math.h>
+
+#define IDLE_S 0.2
+
+int atoll__run_sample(struct atoll__runner *r, double latency_us)
+{
+    struct atoll_run_result *o = r->out;
+    if (atoll_grow((void **)&o->latency_us, &r->cap_samples, o->n + 1, sizeof *o->latency_us)) {
+        return atoll_fail_nomem(r->err, "samples", o->n * sizeof *o->latency_us);
+    }
+    o->latency_us[o->n++] = latency_us;
+    return 0;
+}
+
+int atoll__run_span(struct atoll__runner *r, const struct atoll_device_event *ev,
+                    const struct atoll__place *at, uint64_t number)
+{
+    const uint64_t length_ns[6] = {ev->host_ns,    ev->input_ns,  ev->load_ns,
+                                   ev->compute_ns, ev->stream_ns, ev->output_ns};
+    struct atoll_run_result *o = r->out;
+    const uint32_t most = r->q->timeline_max ? r->q->timeline_max : ATOLL__RUN_SPANS_MAX;
+    uint64_t start = ev->start_ns;
+    for (uint8_t kind = 0; kind < 6; kind++) {
+        if (length_ns[kind] == 0 || o->n_spans >= most) {
+            continue;
+        }
+        if (atoll_grow((void **)&o->timeline, &r->cap_spans, o->n_spans + 1, sizeof *o->timeline)) {
+            return atoll_fail_nomem(r->err, "the timeline", o->n_spans * sizeof *o->timeline);
+        }
+        o->timeline[o->n_spans++] = (struct atoll_span){
+            start, start + length_ns[kind], ev->tpu, at->pipe, at->stage, number, kind};
+        start += length_ns[kind];
+    }
+    return 0;
+}
+
+static int mark(struct atoll__runner *r, const char *label, int32_t *marker)
+{
+    if (!r->metered) {
+        return 0;
+    }
+    *marker = atoll_meter_mark(r->q->meter, atoll_device_now_ns(r->q->device), label, r->err);
+    return *marker < 0 ? (int)*marker : 0;
+}
+
+static void look_at_tpus(struct atoll__runner *r)
+{
+    for (uint32_t i = 0; i < r->info.n_tpus; i++) {
+        struct atoll_tpu_state state = {.temperature_c = NAN};
+        if (atoll_device_tpu(r->q->device, i, &state, NULL) == 0) {
+            r->out->temperature_max_c = fmax(r->out->temperature_max_c,
+                                             state.temperature_c); /* fmax ignores NAN */
+            r->out->throttled = r->out->throttled || state.throttled;
+        }
+    }
+}
+
+int atoll__run_window(struct atoll__runner *r, int end)
+{
+    r->counting = end == 0;
+    r->recording = r->q->keep_timeline && !end;
+    r->window_ns[end] = atoll_device_now_ns(r->q->device);
+    look_at_tpus(r);
+    return mark(r, end ? "steady end" : "steady", &r->mark_steady[end]);
+}
+
+static int baseline(struct atoll__runner *r)
+{
+    const double idle_s = r->q->idle_s > 0 ? r->q->idle_s : IDLE_S;
+    if (!r->metered) {
+        return 0;
+    }
+    int rc = mark(r, "idle", &r->mark_idle[0]);
+    const uint64_t until = atoll_device_now_ns(r->q->device) + (uint64_t)(idle_s * 1e9);
+    rc = rc ? rc : atoll_device_idle_until(r->q->device, until, r->err);
+    return rc ? rc : mark(r, "idle end", &r->mark_idle[1]);
+}
+
+/* Items side by side: the widest stage of each pipeline (copies of a whole model are replicas). */
+static uint32_t count_streams(const struct atoll__runner *r)
+{
+    uint32_t streams = 0;
+    for (uint32_t i = 0; i < r->n_pipes; i++) {
+        streams += r->pipes[i].replicas_max;
+    }
+    return streams;
+}
+
+/* Creation and the first inference of each pipeline that the workload will use. */
+static int start_pipes(struct atoll__runner *r)
+{
+    const bool all = r->q->workload.mode != ATOLL_WORK_LATENCY &&
+                     r->q->workload.mode != ATOLL_WORK_COLD;
+    const enum atoll_drive drive = all ? ATOLL_DRIVE_THREADED : ATOLL_DRIVE_CALLED;
+    const uint64_t create_ns = atoll_device_now_ns(r->q->device);
+    int rc = atoll__run_build(r);
+    rc = rc ? rc : atoll_device_begin(r->q->device, drive, all ? count_streams(r) : 1, r->err);
+    r->recording = r->q->keep_timeline;
+    rc = rc ? rc : atoll__run_single(r, r->order[0], &r->out->first_us);
+    r->recording = false;
+    r->out->cold_us = (double)(atoll_device_now_ns(r->q->device) - create_ns) / 1e3;
+    for (uint32_t i = 1; i < r->n_pipes && all && !rc; i++) {
+        double us = 0;
+        rc = atoll__run_single(r, r->order[i], &us);
+    }
+    return rc;
+}
+
+static int phases(struct atoll__runner *r)
+{
+    int rc = baseline(r);
+    const bool cold = r->q->workload.mode == ATOLL_WORK_COLD;
+    if (cold) {
+        rc = rc ? rc : atoll__run_window(r, 0); /* the start itself is what is measured */
+    }
+    rc = rc ? rc : start_pipes(r);
+    if (rc) {
+        return rc;
+    }
+    switch (r->q->workload.mode) {
+    case ATOLL_WORK_LATENCY: return atoll__run_closed(r);
+    case ATOLL_WORK_SATURATED: return atoll__run_saturated(r);
+    case ATOLL_WORK_RATE:
+    case ATOLL_WORK_POISSON: return atoll__run_open(r);
+    case ATOLL_WORK_COLD: break;
+    }
+    return atoll__run_window(r, 1);
+}
+
+static int figures(struct atoll__runner *r)
+{
+    struct atoll_run_result *o = r->out;
+    const enum atoll_workload_mode mode = r->q->workload.mode;
+    o->window_s = (double)(r->window_ns[1] - r->window_ns[0]) / 1e9;
+    if (mode == ATOLL_WORK_SATURATED) {
+        o->throughput_hz = atoll__run_throughput(r);
+    } else if (mode != ATOLL_WORK_COLD && o->window_s > 0) {
+        o->throughput_hz = (double)o->n / o->window_s;
+    }
+    int rc = atoll__run_latency_figures(r);
+    rc = rc ? rc : atoll__run_energy_figures(r, mode == ATOLL_WORK_COLD ? 1 : o->n);
+    return rc ? rc : atoll__run_stage_figures(r);
+}
+
+static int connect_meter(struct atoll__runner *r)
+{
+    if (!r->q->meter) {
+        return 0;
+    }
+    struct atoll_meter_info info;
+    atoll_meter_info(r->q->meter, &info);
+    int rc = atoll_meter_start(r->q->meter, atoll_device_now_ns(r->q->device), r->err);
+    if (rc) {
+        return rc;
+    }
+    r->metered = true;
+    r->out->n_rails = info.n_rails;
+    if (info.fed) {
+        rc = atoll_device_rail_sink(r->q->device, atoll_meter_feed, r->q->meter, r->err);
+    }
+    return rc;
+}
+
+static int disconnect_meter(struct atoll__runner *r, int rc)
+{
+    if (!r->metered) {
+        return rc;
+    }
+    struct atoll_meter_info info;
+    atoll_meter_info(r->q->meter, &info);
+    if (info.fed) {
+        (void)atoll_device_rail_sink(r->q->device, NULL, NULL, NULL);
+    }
+    const int stop = atoll_meter_stop(r->q->meter, atoll_device_now_ns(r->q->device),
+                                      rc ? NULL : r->err);
+    return rc ? rc : stop;
+}
+
+static int check(const struct atoll_run_request *q, struct atoll_err *err)
+{
+    const struct atoll_workload *w = &q->workload;
+    if (q->plan->skipped || q->plan->n_pipelines == 0) {
+        return atoll_fail(err, ATOLL_EUSAGE, "the plan cannot be run: %s",
+                          q->plan->skipped ? q->plan->skipped : "it has no pipeline");
+    }
+    if (w->mode != ATOLL_WORK_COLD && (w->count < 1 || w->count > 10000000)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "count is %u (1 to 10000000 expected)", w->count);
+    }
+    if ((w->mode == ATOLL_WORK_RATE || w->mode == ATOLL_WORK_POISSON) &&
+        !(w->hz > 0 && w->hz <= 1e6)) {
+        return atoll_fail(err, ATOLL_EUSAGE,
+                          "the rate is %g Hz (above 0, at most 1000000 expected)", w->hz);
+    }
+    return 0;
+}
+
+int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
+              struct atoll_err *err)
+{
+    int rc = check(q, err);
+    if (rc) {
+        return rc;
+    }
+    struct atoll_run_result result = {.p50_us = {NAN, NAN, NAN},
+                                      .p90_us = NAN,
+                                      .p99_us = NAN,
+                                      .min_us = NAN,
+                                      .max_us = NAN,
+                                      .mean_us = NAN,
+                                      .stdev_us = NAN,
+                                      .first_us = NAN,
+                                      .cold_us = NAN,
+                                      .throughput_hz = NAN,
+                                      .window_s = NAN,
+                                      .energy_mj = NAN,
+                                      .energy_u95_mj = NAN,
+                                      .idle_w = NAN,
+                                      .mean_w = NAN,
+                                      .energy_idle_share_frac = NAN,
+                                      .temperature_max_c = NAN};
+    struct atoll__runner r = {.q = q, .out = &result, .err = err};
+    atoll_arena_init(&r.arena);
+    atoll_device_info(q->device, &r.info);
+    result.origin = r.info.origin;
+    rc = connect_meter(&r);
+    rc = rc ? rc : phases(&r);
+    rc = disconnect_meter(&r, rc);
+    rc = rc ? rc : figures(&r);
+    atoll__run_free(&r);
+    if (rc) {
+        atoll_run_result_finish(&result);
+        return rc;
+    }
+    *out = result;
+    return 0;
+}
+
+void atoll_run_result_finish(struct atoll_run_result *r)
+{
+    if (!r) {
+        return;
+    }
+    atoll_free(r->latency_us);
+    atoll_free(r->stages);
+    atoll_free(r->timeline);
+    r->latency_us = NULL;
+    r->stages = NULL;
+    r->timeline = NULL;
+    r->n = r->n_stages = 0;
+    r->n_spans = 0;
+}

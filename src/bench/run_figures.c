@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run's samples, completions and markers say. docs/method-measurement.md gives the
+ * formulas. */
+#include "run_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#define OUTLIER_MADS 14.826 /* 10 standard deviations of a normal distribution (hyperfine) */
+
+static int count_outliers(const double *sorted, size_t n, double median, uint64_t *outliers)
+{
+    double *distance = atoll_alloc(n * sizeof *distance);
+    if (!distance) {
+        return ATOLL_ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        distance[i] = fabs(sorted[i] - median);
+    }
+    atoll_sort(distance, n);
+    const double mad = atoll_quantile(distance, n, 0.5);
+    *outliers = 0;
+    for (size_t i = n; i-- > 0 && mad > 0 && distance[i] / mad > OUTLIER_MADS;) {
+        ++*outliers;
+    }
+    atoll_free(distance);
+    return 0;
+}
+
+int atoll__run_latency_figures(struct atoll__runner *r)
+{
+    struct atoll_run_result *o = r->out;
+    const size_t n = o->n;
+    if (n == 0) {
+        return 0;
+    }
+    double *sorted = atoll_alloc(n * sizeof *sorted);
+    if (!sorted) {
+        return atoll_fail_nomem(r->err, "sorted samples", n * sizeof *sorted);
+    }
+    memcpy(sorted, o->latency_us, n * sizeof *sorted);
+    atoll_sort(sorted, n);
+    o->p50_us = atoll_quantile_ci(sorted, n, 0.5);
+    o->p90_us = n >= 10 ? atoll_quantile(sorted, n, 0.9) : NAN;
+    o->p99_us = n >= 100 ? atoll_quantile(sorted, n, 0.99) : NAN;
+    o->min_us = sorted[0];
+    o->max_us = sorted[n - 1];
+    o->mean_us = atoll_mean(o->latency_us, n);
+    o->stdev_us = atoll_stdev(o->latency_us, n);
+    /* Saturated, a sample is the time in a full system: several modes, and no outliers to speak
+     * of. */
+    const int rc = r->q->workload.mode == ATOLL_WORK_SATURATED
+                       ? 0
+                       : count_outliers(sorted, n, o->p50_us.value, &o->outliers);
+    atoll_free(sorted);
+    return rc ? atoll_fail_nomem(r->err, "sorted samples", n * sizeof *sorted) : 0;
+}
+
+/* Each pipeline's rate over a whole number of bursts, summed: pipelines in step would otherwise
+ * put the window's ends at a burst and bias a count over the window by up to pipelines / count. */
+double atoll__run_throughput(const struct atoll__runner *r)
+{
+    double hz = 0;
+    for (uint32_t i = 0; i < r->n_pipes; i++) {
+        const struct atoll__pipe *p = &r->pipes[i];
+        const size_t intervals = p->n_done > 0 ? (p->n_done - 1) / p->replicas_max * p->replicas_max
+                                               : 0;
+        if (intervals == 0) {
+            return NAN;
+        }
+        hz += (double)intervals * 1e9 / (double)(p->done_ns[intervals] - p->done_ns[0]);
+    }
+    return hz;
+}
+
+int atoll__run_energy_figures(struct atoll__runner *r, uint64_t inferences)
+{
+    struct atoll_run_result *o = r->out;
+    if (!r->metered) {
+        return 0;
+    }
+    struct atoll_energy idle = {0};
+    struct atoll_err gap = {0};
+    int rc = atoll_meter_energy(r->q->meter, r->mark_steady[0], r->mark_steady[1], o->rails,
+                                &o->total, &gap);
+    if (rc &&
+        rc !=
+            ATOLL_ENO) { /* ENO: scans were lost; the figures stand and lost_scans says how many */
+        return atoll_fail(r->err, rc, "energy of the steady window: %s", gap.text);
+    }
+    rc = atoll_meter_energy(r->q->meter, r->mark_idle[0], r->mark_idle[1], NULL, &idle, &gap);
+    if (rc && rc != ATOLL_ENO) {
+        return atoll_fail(r->err, rc, "energy of the idle window: %s", gap.text);
+    }
+    /* Saturated: work under way at the window's ends cancels only in the mean, so power over
+     * rate. */
+    const double per = r->q->workload.mode == ATOLL_WORK_SATURATED
+                           ? 1.0 / (o->throughput_hz * o->total.seconds)
+                           : 1.0 / (double)inferences;
+    o->energy_mj = o->total.energy_mj * per;
+    o->energy_u95_mj = o->total.u95_mj * per;
+    o->mean_w = o->total.mean_w;
+    o->idle_w = idle.mean_w;
+    o->energy_idle_share_frac = idle.mean_w / o->total.mean_w;
+    return 0;
+}
+
+int atoll__run_stage_figures(struct atoll__runner *r)
+{
+    struct atoll_run_result *o = r->out;
+    for (uint32_t p = 0; p < r->n_pipes; p++) {
+        o->n_stages += r->pipes[p].n_stages;
+    }
+    o->stages = atoll_calloc(o->n_stages, sizeof *o->stages);
+    if (!o->stages) {
+        return atoll_fail_nomem(r->err, "figures of the stages", o->n_stages * sizeof *o->stages);
+    }
+    struct atoll_stage_result *to = o->stages;
+    for (uint32_t p = 0; p < r->n_pipes; p++) {
+        for (uint32_t s = 0; s < r->pipes[p].n_stages; s++, to++) {
+            const struct atoll__stage *from = &r->pipes[p].stages[s];
+            const double runs = (double)from->runs;
+            to->pipeline = p;
+            to->stage = s;
+            to->runs = from->runs;
+            to->busy_us_mean = from->runs ? (double)from->busy_ns / 1e3 / runs : NAN;
+            to->wait_us_mean = from->runs ? (double)from->wait_ns / 1e3 / runs : NAN;
+            to->busy_frac = o->window_s > 0
+                                ? (double)from->busy_ns / 1e9 / o->window_s / from->n_replicas
+                                : NAN;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file run_internal.h
+ * Private to the runner: pipelines of stages with bounded queues, driven by the device's events.
+ */
+#ifndef ATOLL_RUN_INTERNAL_H
+#define ATOLL_RUN_INTERNAL_H
+
+#include <atoll/bench.h>
+
+#define ATOLL__RUN_NOBODY UINT32_MAX
+#define ATOLL__RUN_SPANS_MAX 200000u /* of a timeline; later ones are left out */
+
+/** A TPU of a stage. */
+struct atoll__replica {
+    uint32_t slot;
+    uint32_t item;       ///< index of the item it works on or holds; ATOLL__RUN_NOBODY: free
+    bool blocked;        ///< its item is done, but the next queue is full
+    uint64_t blocked_ns; ///< since when
+};
+struct atoll__stage {
+    struct atoll__replica *replicas;
+    uint32_t n_replicas;
+    uint32_t *queue; ///< ring of waiting items
+    uint32_t head, length, capacity;
+    uint64_t runs, busy_ns, wait_ns; ///< in the steady window
+};
+struct atoll__pipe {
+    struct atoll__stage *stages;
+    uint32_t n_stages;
+    uint32_t in_flight;
+    uint32_t replicas_max; ///< of its stages: completions come in bursts of so many
+    uint32_t fill;         ///< items it holds when every queue is full
+    uint64_t completed;    ///< since the loop began
+    /* completions in the window */
+    uint64_t *done_ns;
+    size_t n_done, cap_done;
+};
+struct atoll__item {
+    uint64_t in_ns;    ///< latency counts from here
+    uint64_t ready_ns; ///< ready for the stage at hand
+    uint64_t number;
+    uint32_t pipe;
+    uint32_t next_free;
+};
+struct atoll__place {
+    uint32_t pipe, stage, replica;
+};
+struct atoll__runner {
+    const struct atoll_run_request *q;
+    struct atoll_run_result *out;
+    struct atoll_err *err;
+    struct atoll_device_info info;
+    struct atoll_arena arena;
+    struct atoll__pipe *pipes;
+    uint32_t n_pipes;
+    uint32_t *order;             ///< pipelines by predicted latency, best first
+    struct atoll__place *places; ///< by slot
+    size_t n_places, cap_places;
+    struct atoll__item *items;
+    size_t n_items, cap_items;
+    uint32_t free_item;
+    uint64_t next_number;
+    bool counting;  ///< in the steady window
+    bool recording; ///< spans of the timeline
+    size_t cap_samples, cap_spans;
+    /* meter */
+    bool metered;
+    int32_t mark_idle[2], mark_steady[2];
+    uint64_t window_ns[2];
+};
+/** What one event of the device brought. */
+struct atoll__happened {
+    bool completed, timer, idle;
+    struct atoll__item item; ///< the one that completed
+    uint64_t time_ns;
+};
+
+/* run_pipes.c */
+int atoll__run_build(struct atoll__runner *r);
+void atoll__run_free(struct atoll__runner *r);
+/** Is there room for one more item in front of the first stage? */
+bool atoll__run_room(const struct atoll__pipe *p);
+int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns);
+int atoll__run_step(struct atoll__runner *r, struct atoll__happened *h);
+
+/* run_loops.c */
+/** One input through an otherwise empty system. */
+int atoll__run_single(struct atoll__runner *r, uint32_t pipe, double *latency_us);
+int atoll__run_closed(struct atoll__runner *r);
+int atoll__run_saturated(struct atoll__runner *r);
+int atoll__run_open(struct atoll__runner *r);
+
+/* run.c */
+int atoll__run_window(struct atoll__runner *r,
+                      int end); ///< opens (0) or closes (1) the steady window
+int atoll__run_sample(struct atoll__runner *r, double latency_us);
+int atoll__run_span(struct atoll__runner *r, const struct atoll_device_event *ev,
+                    const struct atoll__place *at, uint64_t number);
+
+/* run_figures.c */
+int atoll__run_latency_figures(struct atoll__runner *r);
+double atoll__run_throughput(const struct atoll__runner *r);
+int atoll__run_energy_figures(struct atoll__runner *r, uint64_t inferences);
+int atoll__run_stage_figures(struct atoll__runner *r);
+
+#endif
