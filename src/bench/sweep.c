@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sweep. Each unit opens its own device and meter with seeds of its own, so that its result
+ * does not depend on what ran before, beside it, or in which process. Devices in virtual time
+ * run on all cores; a real one runs alone. Whoever has finished a unit takes the lock and writes
+ * it: there is one writer at a time.
+ *
+ * A run and all that belongs to it is one transaction. Runs in virtual time take milliseconds,
+ * so they are committed in groups, at the latest COMMIT_NS after the group began; progress
+ * counts what is committed. A real run is committed at once. kill -9 loses at most the group
+ * that was not yet counted.
+ */
+#include "experiment_internal.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMIT_NS UINT64_C(250000000)
+#define TIMELINE_SPANS_MAX                                                                         \
+    240 /* a look at the first inference and at how the steady window begins */
+
+struct sweep {
+    const struct atoll_experiment *e;
+    const struct atoll_bench_opts *o;
+    struct atoll_bench_summary *sum;
+    struct atoll_store *s;
+    const struct atoll__unit **todo;
+    size_t n_todo;
+    bool virtual_time;
+    char host[128];
+    pthread_mutex_t lock; ///< guards all below, and the store
+    bool in_transaction;
+    uint64_t began_ns, written, failed; ///< of the group
+    int stop;                           ///< code that ends the sweep early, and its sentence
+    struct atoll_err why;
+};
+
+/* ----------------------------------------------------------------- one unit */
+
+static int open_meter(const struct atoll_experiment *e, uint64_t seed, bool keep,
+                      struct atoll_meter **m, struct atoll_err *err)
+{
+    struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
+    const uint32_t n = e->board->n_rails < ATOLL_METER_RAILS_MAX ? e->board->n_rails
+                                                                 : ATOLL_METER_RAILS_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        rails[i] = (struct atoll_meter_rail){e->board->rails[i].name, e->board->rails[i].volt};
+    }
+    const struct atoll_meter_opts o = {
+        .rails = rails, .n_rails = n, .rate_hz = e->meter_hz, .seed = seed, .keep_scans = keep};
+    return atoll_meter_open(e->meter, &o, m, err);
+}
+
+static bool keeps(enum atoll__keep what, const struct atoll__unit *u)
+{
+    return what == ATOLL__KEEP_ALL || (what == ATOLL__KEEP_FIRST && u->repeat == 0);
+}
+
+static uint64_t seed_of(const struct atoll_experiment *e, const struct atoll__unit *u)
+{
+    return atoll_seed_mix(e->seed, u->hash);
+}
+
+/* What a unit leaves until it is written. */
+struct outcome {
+    int code; ///< of the run itself: 0, or why it failed
+    struct atoll_err why;
+    struct atoll_run_result r;
+    struct atoll_meter *meter;
+    char started[32];
+    double wall_s;
+};
+
+static int run_unit(const struct atoll_experiment *e, const struct atoll__unit *u,
+                    struct outcome *out, struct atoll_err *err)
+{
+    const struct atoll__try *t = &e->tries[u->attempt];
+    const struct atoll_cost *const costs[1] = {e->subjects[t->subject].cost};
+    const uint64_t seed = seed_of(e, u);
+    const struct atoll_device_opts device_opts = {
+        .board = e->board, .use = e->use, .compiler = e->compiler, .seed = atoll_seed_mix(seed, 1)};
+    struct atoll_device *device = NULL;
+    int rc = open_meter(e, atoll_seed_mix(seed, 2), keeps(e->keep_trace, u), &out->meter, err);
+    rc = rc ? rc : atoll_device_open(e->device, &device_opts, &device, err);
+    if (!rc) {
+        const struct atoll_run_request q = {.device = device,
+                                            .meter = out->meter,
+                                            .plan = t->plan,
+                                            .models = costs,
+                                            .workload = e->workloads[u->workload],
+                                            .seed = atoll_seed_mix(seed, 3),
+                                            .keep_timeline = keeps(e->keep_timeline, u),
+                                            .timeline_max = TIMELINE_SPANS_MAX};
+        rc = atoll_run(&q, &out->r, err);
+    }
+    atoll_device_close(&device);
+    return rc;
+}
+
+/* A run that fails is a row; a machine that fails ends the sweep. */
+static bool is_fault_of_machine(int code)
+{
+    return atoll_code_exit(code) == 5;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void copy_figures(const struct atoll_run_result *r, struct atoll_run_row *row)
+{
+    row->count = (int64_t)r->n;
+    row->p50_us = r->p50_us.value;
+    row->p50_low95_us = r->p50_us.low95;
+    row->p50_high95_us = r->p50_us.high95;
+    row->p90_us = r->p90_us;
+    row->p99_us = r->p99_us;
+    row->min_us = r->min_us;
+    row->max_us = r->max_us;
+    row->mean_us = r->mean_us;
+    row->stdev_us = r->stdev_us;
+    row->first_us = r->first_us;
+    row->cold_us = r->cold_us;
+    row->throughput_hz = r->throughput_hz;
+    row->energy_mj = r->energy_mj;
+    row->energy_u95_mj = r->energy_u95_mj;
+    row->energy_idle_share_frac = r->energy_idle_share_frac;
+    row->mean_w = r->mean_w;
+    row->temperature_max_c = r->temperature_max_c;
+    row->throttled = r->throttled;
+    row->outliers = (int64_t)r->outliers;
+    row->meter_lost_scans = (int64_t)r->total.lost_scans;
+}
+
+static struct atoll_run_result no_result(void)
+{
+    return (struct atoll_run_result){.p50_us = {NAN, NAN, NAN},
+                                     .p90_us = NAN,
+                                     .p99_us = NAN,
+                                     .min_us = NAN,
+                                     .max_us = NAN,
+                                     .mean_us = NAN,
+                                     .stdev_us = NAN,
+                                     .first_us = NAN,
+                                     .cold_us = NAN,
+                                     .throughput_hz = NAN,
+                                     .energy_mj = NAN,
+                                     .energy_u95_mj = NAN,
+                                     .energy_idle_share_frac = NAN,
+                                     .mean_w = NAN,
+                                     .temperature_max_c = NAN};
+}
+
+static int put_rails(struct sweep *w, int64_t run, const struct atoll_run_result *r,
+                     struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < r->n_rails && !rc; i++) {
+        const struct atoll_energy *g = &r->rails[i];
+        const struct atoll_rail_row row = {run,           w->e->board->rails[i].name,
+                                           g->energy_mj,  g->u95_mj,
+                                           g->mean_w,     g->u_gain_mj,
+                                           g->u_zero_mj,  g->u_drift_mj,
+                                           g->u_noise_mj, g->u_time_mj};
+        rc = atoll_store_put_rail(w->s, &row, err);
+    }
+    return rc;
+}
+
+static int put_trace(struct sweep *w, int64_t run, struct atoll_meter *m, struct atoll_err *err)
+{
+    struct atoll_trace t = {0};
+    const char *names[ATOLL_METER_RAILS_MAX];
+    int rc = atoll_meter_trace(m, &t, err);
+    for (uint32_t i = 0; i < t.n_rails && i < ATOLL_METER_RAILS_MAX; i++) {
+        names[i] = i < w->e->board->n_rails ? w->e->board->rails[i].name : "?";
+    }
+    return rc || t.n == 0
+               ? rc
+               : atoll_store_put_trace(w->s, run, t.t_ns, t.rail_mw, t.n, t.n_rails, names, err);
+}
+
+static int put_run(struct sweep *w, const struct atoll__unit *u, const struct outcome *o,
+                   struct atoll_err *err)
+{
+    char workload[48];
+    const bool done = o->code == 0;
+    const struct atoll_run_result none = no_result();
+    struct atoll_run_row row = atoll__sweep_key(w->e, u, workload);
+    copy_figures(done ? &o->r : &none, &row);
+    row.status = done ? "done" : "failed";
+    row.error = done ? NULL : o->why.text;
+    row.seed = seed_of(w->e, u);
+    row.order_index = u->order_index;
+    row.origin = done ? atoll_origin_name(o->r.origin) : NULL;
+    row.host = w->host;
+    row.started = o->started;
+    row.wall_s = o->wall_s;
+    int64_t run = 0;
+    int rc = atoll_store_put_run(w->s, &row, &run, err);
+    if (rc || !done) {
+        return rc;
+    }
+    rc = o->r.n ? atoll_store_put_samples(w->s, run, o->r.latency_us, o->r.n, err) : 0;
+    rc = rc ? rc : put_rails(w, run, &o->r, err);
+    if (!rc && o->meter && keeps(w->e->keep_trace, u)) {
+        rc = put_trace(w, run, o->meter, err);
+    }
+    return rc || !o->r.n_spans
+               ? rc
+               : atoll_store_put_timeline(w->s, run, o->r.timeline, o->r.n_spans, err);
+}
+
+/* Ends the group; tells how far the sweep is. */
+static int commit(struct sweep *w, struct atoll_err *err)
+{
+    if (!w->in_transaction) {
+        return 0;
+    }
+    const int rc = atoll_store_commit(w->s, err);
+    if (rc) {
+        return rc;
+    }
+    w->in_transaction = false;
+    w->sum->done += w->written - w->failed;
+    w->sum->failed += w->failed;
+    w->written = w->failed = 0;
+    const uint64_t finished = w->sum->done + w->sum->failed + w->sum->already;
+    const struct atoll_progress *p = &w->o->progress;
+    if (p->fn && !p->fn(p->user, finished, w->sum->units, "runs")) {
+        return atoll_fail(err, ATOLL_ENO, "stopped after %llu of %llu runs; --resume goes on",
+                          (unsigned long long)finished, (unsigned long long)w->sum->units);
+    }
+    return 0;
+}
+
+static int write_unit(struct sweep *w, const struct atoll__unit *u, const struct outcome *o,
+                      struct atoll_err *err)
+{
+    int rc = 0;
+    if (!w->in_transaction) {
+        rc = atoll_store_begin(w->s, err);
+        w->in_transaction = rc == 0;
+        w->began_ns = atoll_now_ns();
+    }
+    rc = rc ? rc : put_run(w, u, o, err);
+    if (rc) {
+        return rc;
+    }
+    w->written++;
+    w->failed += o->code != 0;
+    return !w->virtual_time || atoll_now_ns() - w->began_ns >= COMMIT_NS ? commit(w, err) : 0;
+}
+
+static int job(void *user, size_t index, struct atoll_err *err)
+{
+    struct sweep *w = user;
+    const struct atoll__unit *u = w->todo[index];
+    struct outcome o = {0};
+    atoll_wall_iso8601(o.started);
+    const uint64_t start_ns = atoll_now_ns();
+    o.code = run_unit(w->e, u, &o, &o.why);
+    o.wall_s = (double)(atoll_now_ns() - start_ns) / 1e9;
+    int rc = 0;
+    if (is_fault_of_machine(o.code)) {
+        rc = atoll_fail(err, o.code, "%s", o.why.text);
+    } else {
+        (void)pthread_mutex_lock(&w->lock);
+        if (!w->stop) { /* else others that are under way must not write into a broken group */
+            w->stop = write_unit(w, u, &o, &w->why);
+        }
+        rc = w->stop ? atoll_fail(err, w->stop, "%s", w->why.text) : 0;
+        (void)pthread_mutex_unlock(&w->lock);
+    }
+    atoll_run_result_finish(&o.r);
+    atoll_meter_close(&o.meter);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the sweep */
+
+/* Opens the device once: is it there, and which version is it? */
+static int look_at_device(struct sweep *w, char version[128], struct atoll_err *err)
+{
+    const struct atoll_experiment *e = w->e;
+    const struct atoll_device_opts o = {
+        .board = e->board, .use = e->use, .compiler = e->compiler, .seed = e->seed};
+    struct atoll_device *d = NULL;
+    const int rc = atoll_device_open(e->device, &o, &d, err);
+    if (rc) {
+        return rc;
+    }
+    struct atoll_device_info info;
+    atoll_device_info(d, &info);
+    w->virtual_time = info.virtual_time;
+    (void)snprintf(version, 128, "%s", info.version);
+    atoll_device_close(&d);
+    if (!info.virtual_time && strcmp(e->meter, "synth") == 0) {
+        return atoll_fail(err, ATOLL_EUSAGE,
+                          "%s: meter synth hears simulated boards only; device %s is real", e->path,
+                          e->device);
+    }
+    return 0;
+}
+
+static int choose_units(struct sweep *w, const struct atoll_run_set *have, struct atoll_err *err)
+{
+    const struct atoll_experiment *e = w->e;
+    const uint32_t shards = w->o->shards ? w->o->shards : 1;
+    w->todo = atoll_alloc(((size_t)e->n_units + 1) * sizeof *w->todo);
+    if (!w->todo) {
+        return atoll_fail_nomem(err, "the list of runs", e->n_units);
+    }
+    for (uint32_t i = 0; i < e->n_units; i++) {
+        const struct atoll__unit *u = &e->units[i];
+        if (u->hash % shards != w->o->shard) {
+            continue;
+        }
+        char workload[48];
+        const struct atoll_run_row key = atoll__sweep_key(e, u, workload);
+        w->sum->units++;
+        if (atoll_run_set_has(have, &key)) {
+            w->sum->already++;
+        } else {
+            w->todo[w->n_todo++] = u;
+        }
+    }
+    return 0;
+}
+
+static int prepare(struct sweep *w, const char *db, struct atoll_err *err)
+{
+    const struct atoll_experiment *e = w->e;
+    char version[128] = "";
+    struct atoll_run_set *have = NULL;
+    int rc = look_at_device(w, version, err);
+    rc = rc ? rc : atoll_store_open(db, ATOLL_STORE_WRITE, &w->s, err);
+    rc = rc ? rc : atoll_store_run_set(w->s, e->key, &have, err);
+    if (!rc && !w->o->resume && atoll_run_set_count(have) > 0) {
+        rc = atoll_fail(err, ATOLL_EUSAGE,
+                        "%s: holds %zu runs of this experiment already; --resume goes on with it",
+                        db, atoll_run_set_count(have));
+    }
+    rc = rc ? rc : choose_units(w, have, err);
+    atoll_run_set_close(&have);
+    rc = rc ? rc : atoll_store_begin(w->s, err);
+    rc = rc ? rc : atoll__sweep_put_experiment(e, w->s, version, err);
+    return rc ? rc : atoll_store_commit(w->s, err);
+}
+
+static int sweep(struct sweep *w, const char *db, struct atoll_err *err)
+{
+    int rc = prepare(w, db, err);
+    if (rc) {
+        return rc;
+    }
+    rc = atoll_parallel(w->n_todo, w->virtual_time ? w->o->threads : 1, job, w, err);
+    /* What was finished is kept, whatever ended the sweep; unless the store itself is at fault. */
+    if (!rc || rc != w->stop) {
+        struct atoll_err late = {0};
+        const int code = commit(w, &late);
+        if (!rc && code) {
+            rc = atoll_fail(err, code, "%s", late.text);
+        }
+    }
+    return rc;
+}
+
+int atoll_bench(const struct atoll_experiment *e, const char *db, const struct atoll_bench_opts *o,
+                struct atoll_bench_summary *out, struct atoll_err *err)
+{
+    if (o->shards && o->shard >= o->shards) {
+        return atoll_fail(err, ATOLL_EUSAGE, "shard %u of %u (0 to %u expected)", o->shard,
+                          o->shards, o->shards - 1);
+    }
+    struct atoll_bench_summary sum = {0};
+    struct sweep w = {.e = e, .o = o, .sum = &sum, .lock = PTHREAD_MUTEX_INITIALIZER};
+    const uint64_t start_ns = atoll_now_ns();
+    if (gethostname(w.host, sizeof w.host - 1) != 0) {
+        w.host[0] = '\0';
+    }
+    for (uint32_t i = 0; i < e->n_tries; i++) {
+        sum.skipped += e->tries[i].plan->skipped != NULL;
+    }
+    const int rc = sweep(&w, db, err);
+    if (w.s) {
+        atoll_store_rollback(w.s);
+    }
+    atoll_store_close(&w.s);
+    atoll_free(w.todo);
+    (void)pthread_mutex_destroy(&w.lock);
+    sum.seconds = (double)(atoll_now_ns() - start_ns) / 1e9;
+    if (!rc || rc == ATOLL_ENO) {
+        *out = sum;
+    }
+    return rc;
+}
