@@ -51,7 +51,7 @@ static size_t harm(struct synth *s, uint8_t *bytes, size_t n)
             continue;
         }
         const bool flip = atoll_rng_unit(&s->rng) < s->flip;
-        bytes[kept++] = flip ? bytes[i] ^ (uint8_t)(1u << atoll_rng_below(&s->rng, 8)) : bytes[i];
+        bytes[kept++] = (uint8_t)(bytes[i] ^ (flip ? 1u << atoll_rng_below(&s->rng, 8) : 0u));
     }
     return kept;
 }
