@@ -136,6 +136,11 @@ static int run_experiment(struct call *call, struct atoll_bench_opts *b)
         code = atoll_bench(e, o->db, b, &s, &call->err);
         out_progress_finish(&bar);
     }
+    if (code == ATOLL_ENO) {
+        code = atoll_fail(&call->err, ATOLL_ENO,
+                          "stopped after %llu of %llu runs; --resume goes on from here",
+                          (unsigned long long)(s.done + s.already), (unsigned long long)s.units);
+    }
     if (code == 0) {
         code = call->json ? print_json(call, e, &s) : print_summary(call, &s);
     }

@@ -51,11 +51,10 @@ void out_cell_bytes(struct out_table *t, uint64_t bytes); ///< KiB, MiB
 void out_cell_big(struct out_table *t, double v);         ///< 12.3 M, 4.1 G
 
 /** A progress bar with the time left, on stderr if that is a terminal and neither --quiet nor
- *  --json is given. Zero-initialise. */
+ *  --json is given. SIGINT and SIGTERM ask the work for a clean, early end. */
 struct out_progress {
-    const struct call *call;
     uint64_t start_ns, shown_ns;
-    bool visible;
+    bool drawn, visible;
 };
 struct atoll_progress out_progress_start(struct out_progress *p, const struct call *call);
 void out_progress_finish(struct out_progress *p); ///< wipes the bar

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The progress bar. */
+/* The progress bar, and the wish to stop early. */
 #include "out.h"
+
+#include <signal.h>
 
 #include <unistd.h>
 
 #define REDRAW_NS UINT64_C(100000000)
+
+static volatile sig_atomic_t stop_wanted;
+
+/* A second signal ends the program at once, as it would without us. */
+static void want_stop(int number)
+{
+    stop_wanted = 1;
+    signal(number, SIG_DFL);
+}
 
 static void put_time_left(double seconds)
 {
@@ -20,9 +31,12 @@ static void put_time_left(double seconds)
 static bool draw(void *user, uint64_t done, uint64_t total, const char *what)
 {
     struct out_progress *p = user;
+    if (!p->drawn) {
+        return !stop_wanted;
+    }
     const uint64_t now_ns = atoll_now_ns();
     if (total == 0 || (now_ns - p->shown_ns < REDRAW_NS && done < total)) {
-        return true;
+        return !stop_wanted;
     }
     static const char full[] = "########################################";
     const double frac = done < total ? (double)done / (double)total : 1;
@@ -36,15 +50,15 @@ static bool draw(void *user, uint64_t done, uint64_t total, const char *what)
     fflush(stderr);
     p->shown_ns = now_ns;
     p->visible = true;
-    return true;
+    return !stop_wanted;
 }
 
 struct atoll_progress out_progress_start(struct out_progress *p, const struct call *call)
 {
-    *p = (struct out_progress){.call = call, .start_ns = atoll_now_ns()};
-    if (call->quiet || call->json || !isatty(STDERR_FILENO)) {
-        return (struct atoll_progress){.fn = NULL};
-    }
+    *p = (struct out_progress){.start_ns = atoll_now_ns()};
+    p->drawn = !call->quiet && !call->json && isatty(STDERR_FILENO);
+    signal(SIGINT, want_stop);
+    signal(SIGTERM, want_stop);
     return (struct atoll_progress){.fn = draw, .user = p};
 }
 

@@ -222,6 +222,8 @@ def main():
         zoo_and_info()
         split_and_compile()
         plans()
+        devices_and_run()
+        sweep()
         os.chdir('/')
     print('all answers hold their fields')
 
