@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lattice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------------- graph */
+
+void atoll__dag_finish(struct atoll__dag *g)
+{
+    atoll_arena_finish(&g->arena);
+    memset(g, 0, sizeof *g);
+}
+
+int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges, const double *out_bytes,
+                        struct atoll__dag *g, struct atoll_err *err)
+{
+    memset(g, 0, sizeof *g);
+    g->n = n;
+    g->pred_start = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->pred_start);
+    g->succ_start = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->succ_start);
+    g->pred = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->pred);
+    g->succ = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->succ);
+    g->out_bytes = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->out_bytes);
+    uint32_t *fill = atoll_arena_array(&g->arena, 2 * ((size_t)n + 1), sizeof *fill);
+    if (!g->pred_start || !g->succ_start || !g->pred || !g->succ || !g->out_bytes || !fill) {
+        atoll__dag_finish(g);
+        return atoll_fail_nomem(err, "operator graph", n_edges);
+    }
+    for (uint32_t e = 0; e < n_edges; e++) {
+        g->succ_start[from[e] + 1]++;
+        g->pred_start[to[e] + 1]++;
+    }
+    for (uint32_t v = 0; v < n; v++) {
+        g->succ_start[v + 1] += g->succ_start[v];
+        g->pred_start[v + 1] += g->pred_start[v];
+    }
+    uint32_t *fill_pred = fill + n + 1;
+    for (uint32_t e = 0; e < n_edges; e++) {
+        g->succ[g->succ_start[from[e]] + fill[from[e]]++] = to[e];
+        g->pred[g->pred_start[to[e]] + fill_pred[to[e]]++] = from[e];
+    }
+    memcpy(g->out_bytes, out_bytes, n * sizeof *out_bytes);
+    return 0;
+}
+
+static uint32_t count_edges(const struct atoll_model *m, uint32_t *from, uint32_t *to)
+{
+    uint32_t n = 0;
+    for (uint32_t t = 0; t < m->n_tensors; t++) {
+        const struct atoll_tensor *x = &m->tensors[t];
+        if (x->producer < 0) {
+            continue;
+        }
+        for (uint32_t c = 0; c < x->n_consumers; c++) {
+            if (x->consumers[c] == (uint32_t)x->producer) {
+                continue;
+            }
+            if (from != NULL) {
+                from[n] = (uint32_t)x->producer;
+                to[n] = x->consumers[c];
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
+int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struct atoll_err *err)
+{
+    memset(g, 0, sizeof *g);
+    const uint32_t n_edges = count_edges(m, NULL, NULL);
+    uint32_t *from = atoll_calloc((size_t)n_edges + 1, sizeof *from);
+    uint32_t *to = atoll_calloc((size_t)n_edges + 1, sizeof *to);
+    double *bytes = atoll_calloc((size_t)m->n_ops + 1, sizeof *bytes);
+    int rc;
+    if (from == NULL || to == NULL || bytes == NULL) {
+        rc = atoll_fail_nomem(err, "operator graph", n_edges);
+        goto done;
+    }
+    count_edges(m, from, to);
+    for (uint32_t v = 0; v < m->n_ops; v++) {
+        for (uint32_t o = 0; o < m->ops[v].n_outputs; o++) {
+            const int32_t t = m->ops[v].outputs[o];
+            if (t >= 0 && m->tensors[t].n_consumers > 0) {
+                bytes[v] += (double)m->tensors[t].bytes;
+            }
+        }
+    }
+    rc = atoll__dag_of_edges(m->n_ops, from, to, n_edges, bytes, g, err);
+done:
+    atoll_free(bytes);
+    atoll_free(to);
+    atoll_free(from);
+    return rc;
+}
+
+/* -------------------------------------------------------------------- lattice */
+
+void atoll__lattice_finish(struct atoll__lattice *l)
+{
+    atoll_free(l->bits);
+    atoll_free(l->size);
+    atoll_free(l->work);
+    atoll_free(l->cross);
+    atoll_free(l->crossing);
+    memset(l, 0, sizeof *l);
+}
+
+static int lattice_reserve(struct atoll__lattice *l, uint32_t need, struct atoll_err *err)
+{
+    if (need <= l->n_cap) {
+        return 0;
+    }
+    const uint32_t cap = need < 64 ? 64 : need + need / 2;
+    void *bits = atoll_realloc(l->bits, (size_t)cap * l->words * sizeof *l->bits);
+    l->bits = bits ? bits : l->bits;
+    void *size = atoll_realloc(l->size, cap * sizeof *l->size);
+    l->size = size ? size : l->size;
+    void *work = atoll_realloc(l->work, cap * sizeof *l->work);
+    l->work = work ? work : l->work;
+    void *cross = atoll_realloc(l->cross, cap * sizeof *l->cross);
+    l->cross = cross ? cross : l->cross;
+    void *crossing = atoll_realloc(l->crossing, cap * sizeof *l->crossing);
+    l->crossing = crossing ? crossing : l->crossing;
+    if (!bits || !size || !work || !cross || !crossing) {
+        return atoll_fail_nomem(err, "down-sets", cap);
+    }
+    l->n_cap = cap;
+    return 0;
+}
+
+static bool has_bit(const uint64_t *set, uint32_t v)
+{
+    return (set[v / 64] >> (v % 64)) & 1;
+}
+
+static bool preds_inside(const struct atoll__dag *g, const uint64_t *set, uint32_t v)
+{
+    for (uint32_t e = g->pred_start[v]; e < g->pred_start[v + 1]; e++) {
+        if (!has_bit(set, g->pred[e])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool all_succs_inside(const struct atoll__dag *g, const uint64_t *set, uint32_t v)
+{
+    for (uint32_t e = g->succ_start[v]; e < g->succ_start[v + 1]; e++) {
+        if (!has_bit(set, g->succ[e])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Adds set `from` plus operator `v` as a new last set, with its sums. */
+static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, const double *work, uint32_t from, uint32_t v, struct atoll_err *err)
+{
+    const int rc = lattice_reserve(l, l->n + 1, err);
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t *set = l->bits + (size_t)l->n * l->words;
+    memcpy(set, atoll__lattice_bits(l, from), l->words * sizeof *set);
+    set[v / 64] |= UINT64_C(1) << (v % 64);
+    double cross = l->cross[from];
+    uint32_t crossing = l->crossing[from];
+    if (g->succ_start[v] != g->succ_start[v + 1]) {
+        cross += g->out_bytes[v];
+        crossing++;
+    }
+    for (uint32_t e = g->pred_start[v]; e < g->pred_start[v + 1]; e++) {
+        const uint32_t p = g->pred[e];
+        bool seen = false; /* two tensors between the same operators make two edges */
+        for (uint32_t f = g->pred_start[v]; f < e; f++) {
+            seen = seen || g->pred[f] == p;
+        }
+        if (!seen && all_succs_inside(g, set, p)) {
+            cross -= g->out_bytes[p];
+            crossing--;
+        }
+    }
+    l->size[l->n] = l->size[from] + 1;
+    l->work[l->n] = l->work[from] + work[v];
+    l->cross[l->n] = cross;
+    l->crossing[l->n] = crossing;
+    l->n++;
+    return 0;
+}
+
+static bool same_set(const struct atoll__lattice *l, uint32_t a, uint32_t b)
+{
+    return memcmp(atoll__lattice_bits(l, a), atoll__lattice_bits(l, b), l->words * sizeof(uint64_t)) == 0;
+}
+
+struct level {
+    uint32_t *table; ///< open addressing: 1 + index of a set, 0 empty
+    uint32_t mask;
+};
+
+/* Finds set number `i` among this level's; true when it was there already. */
+static bool level_add(struct level *t, const struct atoll__lattice *l, uint32_t i)
+{
+    const uint64_t h = atoll_fnv1a(atoll__lattice_bits(l, i), l->words * sizeof(uint64_t), 0);
+    for (uint32_t slot = (uint32_t)h & t->mask;; slot = (slot + 1) & t->mask) {
+        if (t->table[slot] == 0) {
+            t->table[slot] = i + 1;
+            return false;
+        }
+        if (same_set(l, t->table[slot] - 1, i)) {
+            return true;
+        }
+    }
+}
+
+struct rank {
+    double cross;
+    uint32_t index;
+    bool prefix;
+};
+
+static int by_cross(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+    if (x->prefix != y->prefix) {
+        return x->prefix ? -1 : 1;
+    }
+    if (x->cross < y->cross || x->cross > y->cross) {
+        return x->cross < y->cross ? -1 : 1;
+    }
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+static bool is_prefix(const struct atoll__lattice *l, uint32_t i)
+{
+    const uint64_t *set = atoll__lattice_bits(l, i);
+    for (uint32_t v = 0; v < l->size[i]; v++) {
+        if (!has_bit(set, v)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Keeps the best `width` sets of the level that begins at `first`. */
+static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, struct atoll_err *err)
+{
+    const uint32_t n = l->n - first;
+    if (n <= width) {
+        return 0;
+    }
+    struct rank *r = atoll_calloc(n, sizeof *r);
+    if (r == NULL) {
+        return atoll_fail_nomem(err, "down-sets", n * sizeof *r);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        r[i] = (struct rank){.cross = l->cross[first + i], .index = first + i, .prefix = is_prefix(l, first + i)};
+    }
+    qsort(r, n, sizeof *r, by_cross);
+    qsort(r, width, sizeof *r, by_index); /* the kept ones move down in ascending order, so none is overwritten early */
+    for (uint32_t i = 0; i < width; i++) {
+        const uint32_t to = first + i, from = r[i].index;
+        memmove(l->bits + (size_t)to * l->words, l->bits + (size_t)from * l->words, l->words * sizeof *l->bits);
+        l->size[to] = l->size[from];
+        l->work[to] = l->work[from];
+        l->cross[to] = l->cross[from];
+        l->crossing[to] = l->crossing[from];
+    }
+    l->n = first + width;
+    l->complete = false;
+    atoll_free(r);
+    return 0;
+}
+
+/* Makes the sets with one operator more out of those in [begin, end). */
+static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, const double *work, uint32_t begin, uint32_t end, struct level *t,
+                      struct atoll_err *err)
+{
+    for (uint32_t i = begin; i < end; i++) {
+        for (uint32_t v = 0; v < l->n_ops; v++) {
+            const uint64_t *set = atoll__lattice_bits(l, i);
+            if (v % 64 == 0 && set[v / 64] == UINT64_MAX) {
+                v += 63;
+                continue;
+            }
+            if (has_bit(set, v) || !preds_inside(g, set, v)) {
+                continue;
+            }
+            if (2 * (l->n - end + 1) > t->mask) {
+                l->complete = false; /* a level wider than the table: the rest of it is not looked at */
+                return 0;
+            }
+            const int rc = lattice_push(l, g, work, i, v, err);
+            if (rc != 0) {
+                return rc;
+            }
+            if (level_add(t, l, l->n - 1)) {
+                l->n--;
+            }
+        }
+    }
+    return 0;
+}
+
+int atoll__lattice_build(const struct atoll__dag *g, const double *work, uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
+{
+    memset(l, 0, sizeof *l);
+    l->n_ops = g->n;
+    l->words = (g->n + 63) / 64 + (g->n == 0);
+    l->complete = true;
+    struct level t = {.mask = 1};
+    while (t.mask < 64 * width) {
+        t.mask *= 2;
+    }
+    t.table = atoll_calloc(t.mask, sizeof *t.table);
+    t.mask--;
+    int rc = t.table == NULL ? atoll_fail_nomem(err, "down-sets", t.mask) : lattice_reserve(l, 1, err);
+    if (rc != 0) {
+        goto fail;
+    }
+    memset(l->bits, 0, l->words * sizeof *l->bits);
+    l->size[0] = 0;
+    l->work[0] = 0;
+    l->cross[0] = 0;
+    l->crossing[0] = 0;
+    l->n = 1;
+    for (uint32_t begin = 0, level = 0; level < g->n; level++) {
+        const uint32_t end = l->n;
+        memset(t.table, 0, ((size_t)t.mask + 1) * sizeof *t.table);
+        rc = level_next(l, g, work, begin, end, &t, err);
+        if (rc == 0) {
+            rc = level_trim(l, end, width, err);
+        }
+        if (rc != 0) {
+            goto fail;
+        }
+        begin = end;
+    }
+    atoll_free(t.table);
+    return 0;
+fail:
+    atoll_free(t.table);
+    atoll__lattice_finish(l);
+    return rc;
+}
+
+int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out, struct atoll_err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->n_ops = l->n_ops;
+    out->words = l->words;
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (i != 0 && i != l->n - 1 && l->crossing[i] != 1) {
+            continue;
+        }
+        const int rc = lattice_reserve(out, out->n + 1, err);
+        if (rc != 0) {
+            atoll__lattice_finish(out);
+            return rc;
+        }
+        memcpy(out->bits + (size_t)out->n * l->words, atoll__lattice_bits(l, i), l->words * sizeof *l->bits);
+        out->size[out->n] = l->size[i];
+        out->work[out->n] = l->work[i];
+        out->cross[out->n] = l->cross[i];
+        out->crossing[out->n] = l->crossing[i];
+        out->n++;
+    }
+    out->complete = l->complete && out->n == l->n;
+    return 0;
+}
+
+bool atoll__lattice_inside(const struct atoll__lattice *l, uint32_t a, uint32_t b)
+{
+    const uint64_t *x = atoll__lattice_bits(l, a), *y = atoll__lattice_bits(l, b);
+    for (uint32_t w = 0; w < l->words; w++) {
+        if (x[w] & ~y[w]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t atoll__lattice_difference(const struct atoll__lattice *l, uint32_t a, uint32_t b, uint32_t *ops)
+{
+    const uint64_t *x = atoll__lattice_bits(l, a), *y = atoll__lattice_bits(l, b);
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < l->words; w++) {
+        for (uint64_t rest = y[w] & ~x[w]; rest != 0; rest &= rest - 1) {
+            ops[n++] = w * 64 + (uint32_t)__builtin_ctzll(rest);
+        }
+    }
+    return n;
+}

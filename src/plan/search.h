@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file search.h
+ * Exact search over the cuts of one model: dynamic programming over down-sets with stage replicas
+ * and Pareto labels. A label at (I, k) is a pipeline that runs the operators of down-set I on k TPUs;
+ * only labels that no other one beats in every criterion are kept, so the labels of the full
+ * set are the Pareto front of each k (PipeDream's recursion, SOSP'19 section 3.1, on ideals as in
+ * Tarnawski et al., NeurIPS'20, with labels instead of one value).
+ */
+#ifndef ATOLL_PLAN_SEARCH_H
+#define ATOLL_PLAN_SEARCH_H
+
+#include <atoll/plan.h>
+
+#include "lattice.h"
+
+/** What a label is judged by; all are to be small. */
+enum atoll__criterion {
+    ATOLL__CRIT_INTERVAL, ///< slowest stage, service / replicas, us
+    ATOLL__CRIT_SERIAL,   ///< host time per inference during which other stages wait, us
+    ATOLL__CRIT_ACTIVE,   ///< energy above idle per inference, mJ
+    ATOLL__CRIT_LATENCY,  ///< one input, stages called one after the other, us
+    ATOLL__CRITERIA
+};
+
+#define ATOLL__LABEL_NONE UINT32_MAX
+
+struct atoll__label {
+    double crit[ATOLL__CRITERIA];
+    uint32_t set;      ///< down-set it ends at
+    uint32_t previous; ///< label of the stages before; ATOLL__LABEL_NONE at the empty set
+    uint32_t next;     ///< in the list of its (set, k)
+    uint16_t tpus;     ///< k
+    uint16_t replicas; ///< of the last stage
+};
+
+struct atoll__search {
+    /* set by the caller */
+    const struct atoll__lattice *lattice;
+    const struct atoll_oracle *oracle;
+    uint32_t model;
+    uint32_t tpus;                   ///< K
+    uint32_t replicas_max;           ///< 1: one TPU a stage
+    unsigned judged;                 ///< bit set of 1 << enum atoll__criterion
+    double stage_floor_us;           ///< any stage costs at least this besides its operators' floors
+    uint64_t deadline_ns;            ///< atoll_now_ns() at which to stop; 0: none
+    const struct atoll__search *known; ///< an earlier, smaller search whose results bound this one; NULL
+    /* results */
+    struct atoll__label *labels;
+    uint32_t n_labels;
+    size_t cap_labels;
+    uint32_t *heads;                 ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
+    uint64_t evaluations;            ///< segments costed
+    bool timed_out;
+};
+int atoll__search_run(struct atoll__search *s, struct atoll_err *err);
+void atoll__search_finish(struct atoll__search *s);
+/** First label of the whole model on exactly k TPUs, or ATOLL__LABEL_NONE. */
+uint32_t atoll__search_final(const struct atoll__search *s, uint32_t k);
+/** Stages of a label, first to last: sets[n] where each ends and replicas[n]; returns n (<= K). */
+uint32_t atoll__search_stages(const struct atoll__search *s, uint32_t label, uint32_t *sets, uint32_t *replicas);
+
+#endif

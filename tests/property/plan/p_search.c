@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The search over down-sets against brute force: 1000 random small chains and graphs with random
+ * costs (soft whole-layer cache, boundary bytes, fixed cost per stage), each objective, with and
+ * without replicas. The seed is printed; ATOLL_SEED repeats one.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../../src/plan/search.h"
+
+#define OPS_MAX 7
+
+struct world {
+    struct atoll__dag g;
+    uint32_t n;
+    double compute_us[OPS_MAX], weight[OPS_MAX];
+    double cap, spill_us, host_us, out_us_per_byte;
+};
+
+/* A layer stays on chip if it still fits, in order of operators; what does not fit costs time. */
+static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n, struct atoll_stage_cost *out, struct atoll_err *err)
+{
+    const struct world *w = user;
+    (void)model;
+    (void)err;
+    memset(out, 0, sizeof *out);
+    bool in[OPS_MAX] = {false};
+    double used = 0, t = w->host_us;
+    for (uint32_t i = 0; i < n; i++) {
+        in[ops[i]] = true;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t v = ops[i];
+        t += w->compute_us[v];
+        out->compute_us += w->compute_us[v];
+        if (used + w->weight[v] <= w->cap) {
+            used += w->weight[v];
+        } else {
+            t += w->weight[v] * w->spill_us;
+        }
+        bool leaves = false;
+        for (uint32_t e = w->g.succ_start[v]; e < w->g.succ_start[v + 1]; e++) {
+            leaves = leaves || !in[w->g.succ[e]];
+        }
+        t += leaves ? w->g.out_bytes[v] * w->out_us_per_byte : 0;
+    }
+    out->service_us = t;
+    out->latency_us = t + 0.5; /* a different figure, so that a mix-up shows */
+    out->serial_us = w->host_us / 2;
+    out->active_mj = t * 0.001 + (double)n * 0.01;
+    return 0;
+}
+
+static void make_world(struct world *w, struct atoll_rng *r)
+{
+    memset(w, 0, sizeof *w);
+    w->n = 1 + (uint32_t)atoll_rng_below(r, OPS_MAX);
+    uint32_t from[64], to[64], m = 0;
+    double out[OPS_MAX];
+    const bool chain = atoll_rng_below(r, 2) == 0;
+    for (uint32_t v = 0; v < w->n; v++) {
+        w->compute_us[v] = (double)atoll_rng_below(r, 20);
+        w->weight[v] = (double)atoll_rng_below(r, 5);
+        out[v] = (double)atoll_rng_below(r, 8);
+        for (uint32_t u = 0; u < v; u++) {
+            if (chain ? u + 1 == v : atoll_rng_below(r, 3) == 0) {
+                from[m] = u;
+                to[m++] = v;
+            }
+        }
+    }
+    w->cap = (double)atoll_rng_below(r, 12);
+    w->spill_us = (double)atoll_rng_below(r, 6);
+    w->host_us = (double)atoll_rng_below(r, 5);
+    w->out_us_per_byte = (double)atoll_rng_below(r, 3);
+    assert_int_equal(atoll__dag_of_edges(w->n, from, to, m, out, &w->g, NULL), 0);
+}
+
+struct brute {
+    const struct world *w;
+    uint32_t tpus, replicas_max;
+    double best[ATOLL__CRITERIA]; ///< each criterion alone, over all pipelines on at most `tpus`
+};
+
+static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *crit)
+{
+    const uint32_t all = (1u << b->w->n) - 1;
+    if (set == all) {
+        for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
+            b->best[c] = fmin(b->best[c], crit[c]);
+        }
+        return;
+    }
+    for (uint32_t add = 1; add <= all; add++) {
+        if ((add & set) != 0) {
+            continue;
+        }
+        const uint32_t next = set | add;
+        bool closed = true;
+        uint32_t ops[OPS_MAX], n = 0;
+        for (uint32_t v = 0; v < b->w->n; v++) {
+            if (!(add >> v & 1)) {
+                continue;
+            }
+            ops[n++] = v;
+            for (uint32_t e = b->w->g.pred_start[v]; e < b->w->g.pred_start[v + 1]; e++) {
+                closed = closed && (next >> b->w->g.pred[e] & 1);
+            }
+        }
+        if (!closed) {
+            continue;
+        }
+        struct atoll_stage_cost cost;
+        world_stage((void *)(uintptr_t)b->w, 0, ops, n, &cost, NULL);
+        for (uint32_t r = 1; r <= b->replicas_max && k + r <= b->tpus; r++) {
+            double after[ATOLL__CRITERIA] = {fmax(crit[0], cost.service_us / r), crit[1] + cost.serial_us, crit[2] + cost.active_mj,
+                                             crit[3] + cost.latency_us};
+            brute_from(b, next, k + r, after);
+        }
+    }
+}
+
+static double search_best(const struct world *w, uint32_t tpus, uint32_t replicas_max, unsigned judged, unsigned criterion, bool two_steps)
+{
+    struct atoll__lattice l, narrow;
+    assert_int_equal(atoll__lattice_build(&w->g, w->compute_us, 1000, &l, NULL), 0);
+    assert_true(l.complete);
+    const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
+    struct atoll__search first = {.oracle = &oracle, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor_us = w->host_us};
+    struct atoll__search s = first;
+    s.lattice = &l;
+    double best = INFINITY;
+    if (two_steps) {
+        assert_int_equal(atoll__lattice_narrow(&l, &narrow, NULL), 0);
+        first.lattice = &narrow;
+        assert_int_equal(atoll__search_run(&first, NULL), 0);
+        s.known = &first;
+    }
+    assert_int_equal(atoll__search_run(&s, NULL), 0);
+    for (uint32_t k = 1; k <= tpus; k++) {
+        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE; i = s.labels[i].next) {
+            best = fmin(best, s.labels[i].crit[criterion]);
+        }
+        for (uint32_t i = two_steps ? atoll__search_final(&first, k) : ATOLL__LABEL_NONE; i != ATOLL__LABEL_NONE; i = first.labels[i].next) {
+            best = fmin(best, first.labels[i].crit[criterion]);
+        }
+    }
+    atoll__search_finish(&s);
+    if (two_steps) {
+        atoll__search_finish(&first);
+        atoll__lattice_finish(&narrow);
+    }
+    atoll__lattice_finish(&l);
+    return best;
+}
+
+static void equals_brute_force(void **state)
+{
+    (void)state;
+    const char *given = getenv("ATOLL_SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 10) : 20261124;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    struct atoll_rng r;
+    atoll_rng_seed(&r, seed);
+    for (int round = 0; round < 1000; round++) {
+        struct world w;
+        make_world(&w, &r);
+        const uint32_t tpus = 1 + (uint32_t)atoll_rng_below(&r, 4);
+        for (uint32_t replicas_max = 1; replicas_max <= 4; replicas_max += 3) {
+            struct brute b = {.w = &w, .tpus = tpus, .replicas_max = replicas_max, .best = {INFINITY, INFINITY, INFINITY, INFINITY}};
+            const double zero[ATOLL__CRITERIA] = {0};
+            brute_from(&b, 0, 0, zero);
+            const unsigned every = (1u << ATOLL__CRITERIA) - 1;
+            for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
+                const bool two = (round & 1) != 0;
+                assert_true(fabs(search_best(&w, tpus, replicas_max, 1u << c, c, two) - b.best[c]) < 1e-9);
+                assert_true(fabs(search_best(&w, tpus, replicas_max, every, c, two) - b.best[c]) < 1e-9);
+            }
+        }
+        atoll__dag_finish(&w.g);
+    }
+}
+
+/* topology facts 6.4: two branches b1(1)->b2(5), c1(5)->c2(1); three stages: one order gives 6, down-sets 5. */
+static void down_sets_beat_one_order(void **state)
+{
+    (void)state;
+    struct world w = {.n = 4, .compute_us = {1, 5, 5, 1}, .cap = 100};
+    const uint32_t from[] = {0, 2}, to[] = {1, 3};
+    const double out[4] = {0};
+    assert_int_equal(atoll__dag_of_edges(4, from, to, 2, out, &w.g, NULL), 0);
+    assert_true(fabs(search_best(&w, 3, 1, 1, ATOLL__CRIT_INTERVAL, false) - 5) < 1e-9);
+    atoll__dag_finish(&w.g);
+}
+
+/* A diamond a -> {b, c} -> d has six down-sets. */
+static void diamond_has_six(void **state)
+{
+    (void)state;
+    struct atoll__dag g;
+    const uint32_t from[] = {0, 0, 1, 2}, to[] = {1, 2, 3, 3};
+    const double out[4] = {1, 1, 1, 1}, work[4] = {1, 1, 1, 1};
+    assert_int_equal(atoll__dag_of_edges(4, from, to, 4, out, &g, NULL), 0);
+    struct atoll__lattice l;
+    assert_int_equal(atoll__lattice_build(&g, work, 100, &l, NULL), 0);
+    assert_int_equal(l.n, 6);
+    assert_true(l.complete);
+    assert_int_equal(l.crossing[1], 1); /* {a} */
+    assert_int_equal(l.crossing[l.n - 2], 2); /* {a, b, c} */
+    atoll__lattice_finish(&l);
+    assert_int_equal(atoll__lattice_build(&g, work, 1, &l, NULL), 0);
+    assert_false(l.complete);
+    assert_int_equal(l.n, 5);
+    atoll__lattice_finish(&l);
+    atoll__dag_finish(&g);
+}
+
+/* Times 4,3,2,6,5 on a chain: slowest stage 11 with two stages, 8 with three, 20/3 with replicas on three TPUs. */
+static void chain_of_five(void **state)
+{
+    (void)state;
+    struct world w = {.n = 5, .compute_us = {4, 3, 2, 6, 5}, .cap = 100};
+    const uint32_t from[] = {0, 1, 2, 3}, to[] = {1, 2, 3, 4};
+    const double out[5] = {0};
+    assert_int_equal(atoll__dag_of_edges(5, from, to, 4, out, &w.g, NULL), 0);
+    assert_true(fabs(search_best(&w, 2, 1, 1, ATOLL__CRIT_INTERVAL, false) - 11) < 1e-9);
+    assert_true(fabs(search_best(&w, 3, 1, 1, ATOLL__CRIT_INTERVAL, false) - 8) < 1e-9);
+    assert_true(fabs(search_best(&w, 3, 3, 1, ATOLL__CRIT_INTERVAL, false) - 20.0 / 3) < 1e-9);
+    atoll__dag_finish(&w.g);
+}
+
+/* Soft cache, facts 6.4: six ops of 4, weights 1,1,2,3,3,2, 6 fit, 5 per unit spilled, 1 per stage. */
+static void soft_cache(void **state)
+{
+    (void)state;
+    struct world w = {.n = 6, .compute_us = {4, 4, 4, 4, 4, 4}, .weight = {1, 1, 2, 3, 3, 2}, .cap = 6, .spill_us = 5, .host_us = 1};
+    const uint32_t from[] = {0, 1, 2, 3, 4}, to[] = {1, 2, 3, 4, 5};
+    const double out[6] = {0};
+    assert_int_equal(atoll__dag_of_edges(6, from, to, 5, out, &w.g, NULL), 0);
+    const double interval[] = {55, 23, 9, 9};
+    for (uint32_t k = 1; k <= 4; k++) {
+        assert_true(fabs(search_best(&w, k, 1, 1, ATOLL__CRIT_INTERVAL, false) - interval[k - 1]) < 1e-9);
+    }
+    /* latency carries 0.5 a stage more in this world */
+    assert_true(fabs(search_best(&w, 1, 1, 8, ATOLL__CRIT_LATENCY, false) - 55.5) < 1e-9);
+    assert_true(fabs(search_best(&w, 2, 1, 8, ATOLL__CRIT_LATENCY, false) - 37.0) < 1e-9);
+    assert_true(fabs(search_best(&w, 3, 1, 8, ATOLL__CRIT_LATENCY, false) - 28.5) < 1e-9);
+    atoll__dag_finish(&w.g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(diamond_has_six),    cmocka_unit_test(chain_of_five),      cmocka_unit_test(soft_cache),
+        cmocka_unit_test(down_sets_beat_one_order), cmocka_unit_test(equals_brute_force),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
