@@ -42,10 +42,11 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
         return !beaten_at(s, full, k, crit) && (s->known == NULL || !beaten_at(s->known, s->known->lattice->n - 1, k, crit));
     }
     const double left_us = l->work[full] - l->work[set] + s->stage_floor_us;
+    const double left_service_us = left_us + s->stage_extra_us;
     for (uint32_t kk = s->tpus; kk > k; kk--) { /* the most TPUs first: the likeliest to be promising */
         double bound[ATOLL__CRITERIA];
         memcpy(bound, crit, sizeof bound);
-        const double interval_us = left_us / (double)(kk - k);
+        const double interval_us = left_service_us / (double)(kk - k);
         bound[ATOLL__CRIT_INTERVAL] = fmax(bound[ATOLL__CRIT_INTERVAL], interval_us);
         bound[ATOLL__CRIT_LATENCY] += left_us;
         if (!beaten_at(s, full, kk, bound) && (s->known == NULL || !beaten_at(s->known, s->known->lattice->n - 1, kk, bound))) {
@@ -80,14 +81,16 @@ static int add_label(struct atoll__search *s, const struct atoll__label *label, 
 }
 
 /* The label that follows `from` with a stage of these costs on r TPUs. */
-static struct atoll__label extend(const struct atoll__label *from, uint32_t from_index, uint32_t set, uint32_t r, double service_us,
-                                  double latency_us, double serial_us, double active_mj)
+static struct atoll__label extend(const struct atoll__label *from, uint32_t from_index, uint32_t set, uint32_t r,
+                                  const struct atoll__stage_criteria *c)
 {
     struct atoll__label next = *from;
-    next.crit[ATOLL__CRIT_INTERVAL] = fmax(from->crit[ATOLL__CRIT_INTERVAL], service_us / (double)r);
-    next.crit[ATOLL__CRIT_SERIAL] += serial_us;
-    next.crit[ATOLL__CRIT_ACTIVE] += active_mj;
-    next.crit[ATOLL__CRIT_LATENCY] += latency_us;
+    next.crit[ATOLL__CRIT_INTERVAL] = fmax(from->crit[ATOLL__CRIT_INTERVAL], c->service_us / (double)r);
+    next.crit[ATOLL__CRIT_SERIAL] += c->serial_us;
+    next.crit[ATOLL__CRIT_LINK] += c->link_bytes;
+    next.crit[ATOLL__CRIT_WIDEST] = fmax(from->crit[ATOLL__CRIT_WIDEST], (double)r);
+    next.crit[ATOLL__CRIT_ACTIVE] += c->active_mj;
+    next.crit[ATOLL__CRIT_LATENCY] += c->latency_us;
     next.set = set;
     next.previous = from_index;
     next.tpus = (uint16_t)(from->tpus + r);
@@ -95,18 +98,13 @@ static struct atoll__label extend(const struct atoll__label *from, uint32_t from
     return next;
 }
 
-/* Calls `visit` for every label of `from_set` and every number of replicas that can help; stops at
- * the first non-zero answer and returns it. */
-struct stage_costs {
-    double service_us, latency_us, serial_us, active_mj;
-};
-static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct stage_costs *c)
+static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct atoll__stage_criteria *c)
 {
     for (uint32_t k = 0; k < s->tpus; k++) {
         for (uint32_t i = *head_of(s, from_set, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
             const struct atoll__label *from = &s->labels[i];
             for (uint32_t r = 1; k + r <= s->tpus && r <= s->replicas_max; r++) {
-                const struct atoll__label next = extend(from, i, to_set, r, c->service_us, c->latency_us, c->serial_us, c->active_mj);
+                const struct atoll__label next = extend(from, i, to_set, r, c);
                 if (promising(s, to_set, k + r, next.crit)) {
                     return true;
                 }
@@ -119,13 +117,13 @@ static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint
     return false;
 }
 
-static int add_all(struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct stage_costs *c, struct atoll_err *err)
+static int add_all(struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct atoll__stage_criteria *c, struct atoll_err *err)
 {
     for (uint32_t k = 0; k < s->tpus; k++) {
         for (uint32_t i = *head_of(s, from_set, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
             for (uint32_t r = 1; k + r <= s->tpus && r <= s->replicas_max; r++) {
                 const struct atoll__label from = s->labels[i]; /* a copy: adding may move the labels */
-                const struct atoll__label next = extend(&from, i, to_set, r, c->service_us, c->latency_us, c->serial_us, c->active_mj);
+                const struct atoll__label next = extend(&from, i, to_set, r, c);
                 if (promising(s, to_set, k + r, next.crit)) {
                     const int rc = add_label(s, &next, err);
                     if (rc != 0) {
@@ -159,24 +157,93 @@ static bool late(struct atoll__search *s)
     return s->timed_out;
 }
 
+/* ----------------------------------------------------------------------- costs */
+
+struct atoll__memo_entry {
+    uint64_t key; ///< 1 + (from, to); 0: free
+    struct atoll__stage_criteria cost;
+};
+
+void atoll__memo_finish(struct atoll__memo *m)
+{
+    atoll_free(m->table);
+    *m = (struct atoll__memo){0};
+}
+
+static struct atoll__memo_entry *memo_slot(struct atoll__memo_entry *table, size_t cap, uint64_t key)
+{
+    size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (cap - 1);
+    while (table[at].key != 0 && table[at].key != key) {
+        at = (at + 1) & (cap - 1);
+    }
+    return &table[at];
+}
+
+/* Keeps the table at most half full. */
+static int memo_reserve(struct atoll__memo *m, struct atoll_err *err)
+{
+    if (m->cap > 0 && 2 * (m->used + 1) <= m->cap) {
+        return 0;
+    }
+    const size_t cap = m->cap > 0 ? 2 * m->cap : 1024;
+    struct atoll__memo_entry *table = atoll_calloc(cap, sizeof *table);
+    if (table == NULL) {
+        return atoll_fail_nomem(err, "segment costs", cap * sizeof *table);
+    }
+    for (size_t i = 0; i < m->cap; i++) {
+        if (m->table[i].key != 0) {
+            *memo_slot(table, cap, m->table[i].key) = m->table[i];
+        }
+    }
+    atoll_free(m->table);
+    m->table = table;
+    m->cap = cap;
+    return 0;
+}
+
+/* Costs the segment between two down-sets, or remembers it. */
+static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll__stage_criteria *out, struct atoll_err *err)
+{
+    int rc = memo_reserve(s->memo, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const uint64_t key = (((uint64_t)from << 32) | to) + 1;
+    struct atoll__memo_entry *e = memo_slot(s->memo->table, s->memo->cap, key);
+    if (e->key == 0) {
+        const uint32_t n = atoll__lattice_difference(s->lattice, from, to, ops);
+        struct atoll_stage_cost c;
+        rc = s->oracle->stage(s->oracle->user, s->model, ops, n, &c, err);
+        if (rc != 0) {
+            return rc;
+        }
+        s->evaluations++;
+        s->memo->used++;
+        e->key = key;
+        e->cost = (struct atoll__stage_criteria){
+            .service_us = c.service_us,
+            .latency_us = c.latency_us,
+            .serial_us = c.serial_us,
+            .link_bytes = atoll__plan_link_bytes(&c),
+            .active_mj = c.active_mj,
+        };
+    }
+    *out = e->cost;
+    return 0;
+}
+
 /* One stage from down-set `from` to down-set `to`: bound first, cost only if the bound leaves hope. */
 static int try_stage(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll_err *err)
 {
     const struct atoll__lattice *l = s->lattice;
     const double floor_us = l->work[to] - l->work[from] + s->stage_floor_us;
-    const struct stage_costs least = {.service_us = floor_us, .latency_us = floor_us};
-    if (!any_promising(s, from, to, &least) || !atoll__lattice_inside(l, from, to)) {
+    struct atoll__stage_criteria c = {.service_us = floor_us + s->stage_extra_us, .latency_us = floor_us};
+    if (!any_promising(s, from, to, &c) || !atoll__lattice_inside(l, from, to)) {
         return 0;
     }
-    const uint32_t n = atoll__lattice_difference(l, from, to, ops);
-    struct atoll_stage_cost cost;
-    const int rc = s->oracle->stage(s->oracle->user, s->model, ops, n, &cost, err);
-    if (rc != 0) {
-        return rc;
-    }
-    s->evaluations++;
-    const struct stage_costs c = {cost.service_us, cost.latency_us, cost.serial_us, cost.active_mj};
-    return add_all(s, from, to, &c, err);
+    const int rc = cost_of(s, from, to, ops, &c, err);
+    c.service_us += s->stage_extra_us;
+    return rc != 0 ? rc : add_all(s, from, to, &c, err);
 }
 
 int atoll__search_run(struct atoll__search *s, struct atoll_err *err)

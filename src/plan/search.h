@@ -18,6 +18,8 @@
 enum atoll__criterion {
     ATOLL__CRIT_INTERVAL, ///< slowest stage, service / replicas, us
     ATOLL__CRIT_SERIAL,   ///< host time per inference during which other stages wait, us
+    ATOLL__CRIT_LINK,     ///< bytes per inference on the link that all TPUs share
+    ATOLL__CRIT_WIDEST,   ///< replicas of the widest stage
     ATOLL__CRIT_ACTIVE,   ///< energy above idle per inference, mJ
     ATOLL__CRIT_LATENCY,  ///< one input, stages called one after the other, us
     ATOLL__CRITERIA
@@ -34,6 +36,17 @@ struct atoll__label {
     uint16_t replicas; ///< of the last stage
 };
 
+/** What the search needs of a segment's cost. */
+struct atoll__stage_criteria {
+    double service_us, latency_us, serial_us, link_bytes, active_mj;
+};
+/** Segment costs by (first set, last set); zero-initialise, atoll__memo_finish. */
+struct atoll__memo {
+    struct atoll__memo_entry *table;
+    size_t cap, used;
+};
+void atoll__memo_finish(struct atoll__memo *m);
+
 struct atoll__search {
     /* set by the caller */
     const struct atoll__lattice *lattice;
@@ -43,6 +56,8 @@ struct atoll__search {
     uint32_t replicas_max;           ///< 1: one TPU a stage
     unsigned judged;                 ///< bit set of 1 << enum atoll__criterion
     double stage_floor_us;           ///< any stage costs at least this besides its operators' floors
+    double stage_extra_us;           ///< added to every stage's service (cost of other pipelines running beside)
+    struct atoll__memo *memo;        ///< costs of segments of this lattice made so far; shared by searches on it
     uint64_t deadline_ns;            ///< atoll_now_ns() at which to stop; 0: none
     const struct atoll__search *known; ///< an earlier, smaller search whose results bound this one; NULL
     /* results */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mix.h"
+
+#include <math.h>
+#include <string.h>
+
+struct label {
+    double rate_hz, host_frac, link_frac, active_mw;
+    uint32_t streams, item, previous, next;
+};
+#define NONE UINT32_MAX
+
+struct knapsack {
+    struct label *labels;
+    size_t cap;
+    uint32_t n;
+    uint32_t heads[ATOLL_TPUS_MAX + 1];
+    bool by_energy, host_binds, link_binds;
+};
+
+static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
+{
+    return a->rate_hz >= b->rate_hz && a->streams <= b->streams && (!k->host_binds || a->host_frac <= b->host_frac) &&
+           (!k->link_binds || a->link_frac <= b->link_frac) && (!k->by_energy || a->active_mw <= b->active_mw);
+}
+
+/* A mix with more rate loads host and link more; that counts only where some mix can overload them. */
+static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n, uint32_t tpus)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const double copies = (double)tpus / items[i].tpus;
+        k->host_binds = k->host_binds || items[i].host_frac * copies > 1;
+        k->link_binds = k->link_binds || items[i].link_frac * copies > 1;
+    }
+}
+
+static int add(struct knapsack *k, uint32_t tpus, const struct label *x, struct atoll_err *err)
+{
+    for (uint32_t i = k->heads[tpus]; i != NONE; i = k->labels[i].next) {
+        if (at_least_as_good(k, &k->labels[i], x)) {
+            return 0;
+        }
+    }
+    for (uint32_t *link = &k->heads[tpus]; *link != NONE;) {
+        if (at_least_as_good(k, x, &k->labels[*link])) {
+            *link = k->labels[*link].next;
+        } else {
+            link = &k->labels[*link].next;
+        }
+    }
+    const int rc = atoll_grow((void **)&k->labels, &k->cap, (size_t)k->n + 1, sizeof *k->labels);
+    if (rc != 0) {
+        return atoll_fail_nomem(err, "mixes of pipelines", (size_t)k->n * sizeof *k->labels);
+    }
+    k->labels[k->n] = *x;
+    k->labels[k->n].next = k->heads[tpus];
+    k->heads[tpus] = k->n++;
+    return 0;
+}
+
+static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32_t item, const struct atoll__mix_goal *g, struct atoll_err *err)
+{
+    for (uint32_t from = 0; from + it->tpus <= g->tpus; from++) {
+        for (uint32_t i = k->heads[from]; i != NONE; i = k->labels[i].next) {
+            struct label x = k->labels[i];
+            x.rate_hz += it->rate_hz;
+            x.host_frac += it->host_frac;
+            x.link_frac += it->link_frac;
+            x.active_mw += it->active_mw;
+            x.streams += it->streams;
+            x.item = item;
+            x.previous = i;
+            if (x.streams > g->streams_max) {
+                continue;
+            }
+            const int rc = add(k, from + it->tpus, &x, err);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uint32_t i, uint32_t *best, struct atoll__mix *out)
+{
+    const struct label *x = &k->labels[i];
+    const double slow = fmax(1, fmax(x->host_frac, x->link_frac));
+    const double rate_hz = x->rate_hz / slow;
+    /* mW over Hz is mJ */
+    const double energy_mj = x->active_mw / x->rate_hz + g->waiting_mw / rate_hz;
+    const bool better = g->objective == ATOLL_OBJECTIVE_ENERGY ? energy_mj < out->energy_mj : rate_hz > out->rate_hz;
+    if (*best == NONE || better) {
+        *best = i;
+        out->rate_hz = rate_hz;
+        out->energy_mj = energy_mj;
+    }
+}
+
+int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items, const struct atoll__mix_goal *goal, struct atoll__mix *out,
+                    struct atoll_err *err)
+{
+    struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY};
+    memset(k.heads, 0xff, sizeof k.heads);
+    find_binding(&k, items, n_items, goal->tpus);
+    memset(out, 0, sizeof *out);
+    const struct label empty = {.item = NONE, .previous = NONE, .next = NONE};
+    int rc = add(&k, 0, &empty, err);
+    for (uint32_t i = 0; rc == 0 && i < n_items; i++) {
+        rc = add_item(&k, &items[i], i, goal, err);
+    }
+    uint32_t best = NONE;
+    for (uint32_t t = 1; rc == 0 && t <= goal->tpus; t++) { /* few TPUs first, so that a tie leaves TPUs free */
+        for (uint32_t i = k.heads[t]; i != NONE; i = k.labels[i].next) {
+            judge(&k, goal, i, &best, out);
+        }
+    }
+    for (uint32_t i = best; rc == 0 && i != NONE && k.labels[i].item != NONE; i = k.labels[i].previous) {
+        out->items[out->n++] = k.labels[i].item;
+    }
+    atoll_free(k.labels);
+    return rc;
+}
