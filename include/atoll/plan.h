@@ -20,10 +20,13 @@ extern "C" {
 /** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides bring
  * their own. */
 struct atoll_oracle {
-    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe.
-     */
+    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe. */
     int (*stage)(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
                  struct atoll_stage_cost *out, struct atoll_err *err);
+    /** Optional lower bounds that let the exact search skip segments, us: latency_us and service_us of any
+     *  segment are at least the sum of floor(op) over its operators plus floor(UINT32_MAX), which is what every
+     *  stage costs at least. NULL: no bounds, all segments are costed. */
+    double (*floor_us)(void *user, uint32_t model, uint32_t op);
     void *user;
 };
 

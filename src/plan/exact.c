@@ -12,7 +12,6 @@
 #include "plan_internal.h"
 #include "search.h"
 
-#define MIB 1048576.0
 /* Width of a level of the lattice: every down-set of the chains, residual and inception networks of
  * the zoo lies below it; detectors with many free heads do not. */
 #define LATTICE_WIDTH 256
@@ -53,7 +52,7 @@ static unsigned judged_criteria(const struct exact *x)
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
         return 1u << ATOLL__CRIT_LATENCY;
     }
-    unsigned judged = 1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_SERIAL;
+    unsigned judged = 1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_LOCK | 1u << ATOLL__CRIT_THREADS;
     judged |= x->board->shared_link_mib_per_s.value > 0 ? 1u << ATOLL__CRIT_LINK : 0;
     judged |= x->copy_us > 0 ? 1u << ATOLL__CRIT_WIDEST : 0;
     judged |= x->objective == ATOLL_OBJECTIVE_ENERGY ? 1u << ATOLL__CRIT_ACTIVE : 0;
@@ -78,6 +77,8 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
     x->proven = x->full.complete;
     x->template = (struct atoll__search){
         .oracle = &pl->oracle,
+        .board = x->board,
+        .use = pl->request->use,
         .model = x->model,
         .tpus = x->draft->tpus,
         .judged = judged_criteria(x),
@@ -176,13 +177,14 @@ static int solve_latency(struct exact *x, struct atoll_err *err)
 static struct atoll__mix_item item_of(const struct exact *x, const struct atoll__label *l, uint32_t source)
 {
     const double rate_hz = 1e6 / l->crit[ATOLL__CRIT_INTERVAL];
-    const double link = x->board->shared_link_mib_per_s.value;
+    const double threads = x->board->host_threads ? x->board->host_threads : 1;
     return (struct atoll__mix_item){
         .tpus = l->tpus,
         .streams = (uint32_t)l->crit[ATOLL__CRIT_WIDEST],
         .rate_hz = rate_hz,
-        .host_frac = rate_hz * l->crit[ATOLL__CRIT_SERIAL] * 1e-6,
-        .link_frac = link > 0 ? rate_hz * l->crit[ATOLL__CRIT_LINK] / MIB / link : 0,
+        .load_frac = {rate_hz * l->crit[ATOLL__CRIT_LOCK] * 1e-6,
+                      rate_hz * l->crit[ATOLL__CRIT_THREADS] * 1e-6 / threads,
+                      rate_hz * l->crit[ATOLL__CRIT_LINK] * 1e-6},
         .active_mw = rate_hz * l->crit[ATOLL__CRIT_ACTIVE],
         .source = source,
     };
@@ -300,7 +302,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given", r->n_models);
     }
     struct exact x = {.draft = d, .board = r->board, .objective = r->objective, .value = INFINITY};
-    x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_us.value;
+    x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     int rc = exact_prepare(&x, err);
     if (rc == 0) {
         rc = x.objective == ATOLL_OBJECTIVE_LATENCY ? solve_latency(&x, err) : solve_rate(&x, err);

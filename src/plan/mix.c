@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct label {
-    double rate_hz, host_frac, link_frac, active_mw;
+    double rate_hz, load_frac[ATOLL__MIX_SHARED], active_mw;
     uint32_t streams, item, previous, next;
 };
 #define NONE UINT32_MAX
@@ -15,22 +15,32 @@ struct knapsack {
     size_t cap;
     uint32_t n;
     uint32_t heads[ATOLL_TPUS_MAX + 1];
-    bool by_energy, host_binds, link_binds;
+    bool by_energy, binds[ATOLL__MIX_SHARED];
 };
 
 static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
 {
-    return a->rate_hz >= b->rate_hz && a->streams <= b->streams && (!k->host_binds || a->host_frac <= b->host_frac) &&
-           (!k->link_binds || a->link_frac <= b->link_frac) && (!k->by_energy || a->active_mw <= b->active_mw);
+    if (a->rate_hz < b->rate_hz || a->streams > b->streams ||
+        (k->by_energy && a->active_mw > b->active_mw)) {
+        return false;
+    }
+    for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+        if (k->binds[r] && a->load_frac[r] > b->load_frac[r]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* A mix with more rate loads host and link more; that counts only where some mix can overload them. */
-static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n, uint32_t tpus)
+static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
+                         uint32_t tpus)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const double copies = (double)tpus / items[i].tpus;
-        k->host_binds = k->host_binds || items[i].host_frac * copies > 1;
-        k->link_binds = k->link_binds || items[i].link_frac * copies > 1;
+        for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+            const double most = items[i].load_frac[r] * tpus / items[i].tpus;
+            k->binds[r] = k->binds[r] || most > 1;
+        }
     }
 }
 
@@ -64,8 +74,9 @@ static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32
         for (uint32_t i = k->heads[from]; i != NONE; i = k->labels[i].next) {
             struct label x = k->labels[i];
             x.rate_hz += it->rate_hz;
-            x.host_frac += it->host_frac;
-            x.link_frac += it->link_frac;
+            for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+                x.load_frac[r] += it->load_frac[r];
+            }
             x.active_mw += it->active_mw;
             x.streams += it->streams;
             x.item = item;
@@ -85,7 +96,10 @@ static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32
 static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uint32_t i, uint32_t *best, struct atoll__mix *out)
 {
     const struct label *x = &k->labels[i];
-    const double slow = fmax(1, fmax(x->host_frac, x->link_frac));
+    double slow = 1;
+    for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+        slow = fmax(slow, x->load_frac[r]);
+    }
     const double rate_hz = x->rate_hz / slow;
     /* mW over Hz is mJ */
     const double energy_mj = x->active_mw / x->rate_hz + g->waiting_mw / rate_hz;

@@ -10,13 +10,15 @@
 
 #include <atoll/plan.h>
 
+/** What all pipelines share: the host's lock, its threads, the link. */
+#define ATOLL__MIX_SHARED 3
+
 /** One kind of pipeline. */
 struct atoll__mix_item {
     uint32_t tpus;
     uint32_t streams;    ///< replicas of its widest stage
     double rate_hz;      ///< when nothing else slows it
-    double host_frac;    ///< load of the host's lock at that rate
-    double link_frac;    ///< load of the shared link at that rate
+    double load_frac[ATOLL__MIX_SHARED]; ///< of lock, threads and link at that rate; 1: all of it
     double active_mw;    ///< energy above idle at that rate
     uint32_t source;     ///< caller's number for it
 };

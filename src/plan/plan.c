@@ -53,7 +53,7 @@ static int check_strategy(const char *strategy, struct atoll_err *err)
     }
     return atoll_fail(err, ATOLL_EUSAGE,
                       "strategy \"%s\" is not known (known: single, replicas, vendor, "
-                      "partition:A+B+..., smallest_resident, cuts)",
+                      "partition:A+B+..., smallest_resident, exact, cuts)",
                       strategy ? strategy : "");
 }
 

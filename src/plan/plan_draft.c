@@ -53,55 +53,81 @@ static struct atoll_pipeline *add_pipeline(struct atoll_plan *p)
     return &p->pipelines[p->n_pipelines++];
 }
 
-static int fill_stage(struct atoll__plan_draft *d, struct atoll_stage *st,
-                      const struct atoll__plan_segment *s, uint32_t replicas, struct atoll_err *err)
+static int place_stage(struct atoll__plan_draft *d, struct atoll_stage *st,
+                       const struct atoll__draft_stage *s, struct atoll_err *err)
 {
-    const uint32_t *order = atoll__planner_order(d->planner, s->model, s->order, err);
-    if (!order) {
-        return err ? err->code : ATOLL_ENOMEM;
-    }
-    st->n_ops = s->end - s->begin;
-    st->n_tpus = replicas;
+    st->n_ops = s->n_ops;
+    st->n_tpus = s->replicas;
     st->ops = atoll_arena_array(d->plan->arena, st->n_ops, sizeof *st->ops);
-    st->tpus = atoll_arena_array(d->plan->arena, replicas, sizeof *st->tpus);
+    st->tpus = atoll_arena_array(d->plan->arena, st->n_tpus, sizeof *st->tpus);
     if (!st->ops || !st->tpus) {
-        return atoll_fail_nomem(err, "a stage", (st->n_ops + (size_t)replicas) * sizeof *st->ops);
+        return atoll_fail_nomem(err, "a stage", (st->n_ops + (size_t)st->n_tpus) * sizeof *st->ops);
     }
-    memcpy(st->ops, order + s->begin, st->n_ops * sizeof *st->ops);
-    for (uint32_t i = 0; i < replicas; i++) {
+    memcpy(st->ops, s->ops, st->n_ops * sizeof *st->ops);
+    for (uint32_t i = 0; i < st->n_tpus; i++) {
         st->tpus[i] = d->next_tpu++;
     }
-    d->plan->tpus_used += replicas;
-    return atoll__planner_cost(d->planner, s, &st->cost, err);
+    d->plan->tpus_used += st->n_tpus;
+    return 0;
 }
 
-int atoll__draft_pipeline(struct atoll__plan_draft *d, uint32_t model, enum atoll__plan_order order,
-                          const uint32_t *starts, uint32_t n_stages, uint32_t replicas,
-                          struct atoll_err *err)
+/* An empty pipeline with room for its stages. */
+static struct atoll_pipeline *begin_pipeline(struct atoll__plan_draft *d, uint32_t model,
+                                             uint32_t n_stages, struct atoll_err *err)
 {
     struct atoll_pipeline *pipe = add_pipeline(d->plan);
     struct atoll_stage *stages = atoll_arena_array(d->plan->arena, n_stages, sizeof *stages);
     if (!pipe || !stages) {
-        return atoll_fail_nomem(err, "a pipeline", n_stages * sizeof *stages);
+        atoll_fail_nomem(err, "a pipeline", n_stages * sizeof *stages);
+        return NULL;
     }
     *pipe = (struct atoll_pipeline){.model = model,
                                     .stages = stages,
                                     .n_stages = n_stages,
                                     .latency_us = NAN,
                                     .interval_us = NAN};
-    for (uint32_t i = 0; i < n_stages; i++) {
+    return pipe;
+}
+
+int atoll__draft_stages(struct atoll__plan_draft *d, uint32_t model,
+                        const struct atoll__draft_stage *stages, uint32_t n_stages,
+                        struct atoll_err *err)
+{
+    const struct atoll_oracle *oracle = &d->planner->oracle;
+    struct atoll_pipeline *pipe = begin_pipeline(d, model, n_stages, err);
+    int code = pipe ? 0 : ATOLL_ENOMEM;
+    for (uint32_t i = 0; code == 0 && i < n_stages; i++) {
+        code = place_stage(d, &pipe->stages[i], &stages[i], err);
+        if (code == 0) {
+            code = oracle->stage(oracle->user, model, stages[i].ops, stages[i].n_ops,
+                                 &pipe->stages[i].cost, err);
+        }
+    }
+    return code;
+}
+
+int atoll__draft_pipeline(struct atoll__plan_draft *d, uint32_t model, enum atoll__plan_order order,
+                          const uint32_t *starts, uint32_t n_stages, uint32_t replicas,
+                          struct atoll_err *err)
+{
+    const uint32_t *ops = atoll__planner_order(d->planner, model, order, err);
+    struct atoll_pipeline *pipe = ops ? begin_pipeline(d, model, n_stages, err) : NULL;
+    int code = pipe ? 0 : err ? err->code : ATOLL_ENOMEM;
+    for (uint32_t i = 0; code == 0 && i < n_stages; i++) {
         const struct atoll__plan_segment s = {
             .model = model,
             .order = order,
             .begin = i == 0 ? 0 : starts[i - 1],
             .end = i + 1 == n_stages ? d->planner->views[model].model->n_ops : starts[i],
         };
-        const int code = fill_stage(d, &stages[i], &s, replicas, err);
-        if (code) {
-            return code;
+        const struct atoll__draft_stage st = {
+            .ops = ops + s.begin, .n_ops = s.end - s.begin, .replicas = replicas};
+        code = place_stage(d, &pipe->stages[i], &st, err);
+        if (code == 0) {
+            code = atoll__planner_cost(d->planner, &s, &pipe->stages[i].cost, err);
         }
     }
-    return 0;
+    return code;
 }
 
 int atoll__draft_vendor(struct atoll__plan_draft *d, uint32_t model, uint32_t n_stages,

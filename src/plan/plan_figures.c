@@ -44,6 +44,18 @@ static double link_bytes(const struct atoll_stage_cost *c)
            (double)c->off_chip_bytes;
 }
 
+struct atoll__plan_loads atoll__plan_loads_of(const struct atoll_stage_cost *c,
+                                              const struct atoll_board *b,
+                                              const struct atoll_use *use)
+{
+    const double link_mib_per_s = b->shared_link_mib_per_s.value;
+    return (struct atoll__plan_loads){
+        .lock_us = c->serial_us,
+        .thread_us = atoll_board_drive(b, use, ATOLL_DRIVE_THREADED)->call_us.value + c->cpu_us,
+        .link_us = link_mib_per_s > 0 ? link_bytes(c) / MIB / link_mib_per_s * 1e6 : 0,
+    };
+}
+
 /* Pipelines side by side slow each other: a further stream adds copy_interval_us to the interval.
  */
 static struct demand demand_of(const struct atoll_plan *p, const struct atoll_pipeline *pipe,
@@ -52,7 +64,6 @@ static struct demand demand_of(const struct atoll_plan *p, const struct atoll_pi
     struct demand d = {.interval_us = 0};
     const struct atoll_drive_cost *drive = atoll_board_drive(b, &p->use, ATOLL_DRIVE_THREADED);
     const double copies_us = drive->copy_interval_us.value * (streams - 1);
-    const double link_mib_per_s = b->shared_link_mib_per_s.value;
     for (uint32_t s = 0; s < pipe->n_stages; s++) {
         const struct atoll_stage *st = &pipe->stages[s];
         const double interval_us = (st->cost.service_us + copies_us) / st->n_tpus;
@@ -63,9 +74,10 @@ static struct demand demand_of(const struct atoll_plan *p, const struct atoll_pi
         d.interval_us = larger(d.interval_us, interval_us);
         d.latency_us += st->cost.latency_us;
         d.latency_u95_us += st->cost.latency_u95_us;
-        d.lock_us += st->cost.serial_us;
-        d.thread_us += drive->call_us.value + st->cost.cpu_us;
-        d.link_us += link_mib_per_s > 0 ? link_bytes(&st->cost) / MIB / link_mib_per_s * 1e6 : 0;
+        const struct atoll__plan_loads loads = atoll__plan_loads_of(&st->cost, b, &p->use);
+        d.lock_us += loads.lock_us;
+        d.thread_us += loads.thread_us;
+        d.link_us += loads.link_us;
         d.active_mj += st->cost.active_mj;
         d.active_u95_mj += st->cost.active_u95_mj;
     }

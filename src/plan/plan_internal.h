@@ -67,6 +67,16 @@ struct atoll__plan_draft {
 int atoll__draft_pipeline(struct atoll__plan_draft *d, uint32_t model, enum atoll__plan_order order,
                           const uint32_t *starts, uint32_t n_stages, uint32_t replicas,
                           struct atoll_err *err);
+/** A stage given by its operators in order of execution (borrowed). */
+struct atoll__draft_stage {
+    const uint32_t *ops;
+    uint32_t n_ops;
+    uint32_t replicas;
+};
+/** Adds the pipeline of these stages; TPUs are taken in turn. */
+int atoll__draft_stages(struct atoll__plan_draft *d, uint32_t model,
+                        const struct atoll__draft_stage *stages, uint32_t n_stages,
+                        struct atoll_err *err);
 /** Adds the pipeline of the compiler's cuts into n stages. ATOLL_ENO: the rule gives none (err says
  * why). */
 int atoll__draft_vendor(struct atoll__plan_draft *d, uint32_t model, uint32_t n_stages,
@@ -81,6 +91,7 @@ struct atoll__plan_strategy {
     bool takes_parts; ///< written "name:4+2+2"
     int (*fill)(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 };
+int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 /** All of them; the entry after the last has name NULL. */
 extern const struct atoll__plan_strategy atoll__plan_strategies[];
 
@@ -91,6 +102,17 @@ int atoll__plan_make(struct atoll__planner *pl, const char *strategy, uint32_t t
 int atoll__plan_request_check(const struct atoll_plan_request *r, struct atoll_err *err);
 /** Parses "4+2+2" into parts[ATOLL_TPUS_MAX]; 0 or ATOLL_EUSAGE. */
 int atoll__plan_parse_parts(const char *text, uint32_t *parts, uint32_t *n, struct atoll_err *err);
+
+/** What one inference of a stage asks of the things that all pipelines share, us; 0 where the board
+ *  has no such limit. */
+struct atoll__plan_loads {
+    double lock_us;   ///< under the host's lock
+    double thread_us; ///< on a thread of the host, when no other stream runs beside
+    double link_us;   ///< on the shared link
+};
+struct atoll__plan_loads atoll__plan_loads_of(const struct atoll_stage_cost *c,
+                                              const struct atoll_board *b,
+                                              const struct atoll_use *use);
 
 /** Which resource bounds the throughput of a plan. */
 struct atoll__plan_limits {

@@ -179,12 +179,14 @@ const struct atoll__plan_strategy atoll__plan_strategies[] = {
     {.name = "vendor", .fill = fill_vendor},
     {.name = "partition", .takes_parts = true, .fill = fill_partition},
     {.name = "smallest_resident", .fill = fill_smallest_resident},
+    {.name = "exact", .fill = atoll__fill_exact},
     {.name = "cuts", .fill = fill_cuts},
     {.name = NULL},
 };
 
 const char *const *atoll_plan_strategies(void)
 {
-    static const char *const names[] = {"single", "replicas", "vendor", "smallest_resident", NULL};
+    static const char *const names[] = {"single", "replicas", "vendor", "smallest_resident",
+                                        "exact", NULL};
     return names;
 }

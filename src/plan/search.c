@@ -86,8 +86,9 @@ static struct atoll__label extend(const struct atoll__label *from, uint32_t from
 {
     struct atoll__label next = *from;
     next.crit[ATOLL__CRIT_INTERVAL] = fmax(from->crit[ATOLL__CRIT_INTERVAL], c->service_us / (double)r);
-    next.crit[ATOLL__CRIT_SERIAL] += c->serial_us;
-    next.crit[ATOLL__CRIT_LINK] += c->link_bytes;
+    next.crit[ATOLL__CRIT_LOCK] += c->loads.lock_us;
+    next.crit[ATOLL__CRIT_THREADS] += c->loads.thread_us;
+    next.crit[ATOLL__CRIT_LINK] += c->loads.link_us;
     next.crit[ATOLL__CRIT_WIDEST] = fmax(from->crit[ATOLL__CRIT_WIDEST], (double)r);
     next.crit[ATOLL__CRIT_ACTIVE] += c->active_mj;
     next.crit[ATOLL__CRIT_LATENCY] += c->latency_us;
@@ -223,9 +224,8 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
         e->cost = (struct atoll__stage_criteria){
             .service_us = c.service_us,
             .latency_us = c.latency_us,
-            .serial_us = c.serial_us,
-            .link_bytes = atoll__plan_link_bytes(&c),
             .active_mj = c.active_mj,
+            .loads = atoll__plan_loads_of(&c, s->board, &s->use),
         };
     }
     *out = e->cost;

@@ -10,15 +10,15 @@
 #ifndef ATOLL_PLAN_SEARCH_H
 #define ATOLL_PLAN_SEARCH_H
 
-#include <atoll/plan.h>
-
 #include "lattice.h"
+#include "plan_internal.h"
 
 /** What a label is judged by; all are to be small. */
 enum atoll__criterion {
     ATOLL__CRIT_INTERVAL, ///< slowest stage, service / replicas, us
-    ATOLL__CRIT_SERIAL,   ///< host time per inference during which other stages wait, us
-    ATOLL__CRIT_LINK,     ///< bytes per inference on the link that all TPUs share
+    ATOLL__CRIT_LOCK,     ///< time per inference under the host's lock, us
+    ATOLL__CRIT_THREADS,  ///< time per inference on the host's threads, us
+    ATOLL__CRIT_LINK,     ///< time per inference on the link that all TPUs share, us
     ATOLL__CRIT_WIDEST,   ///< replicas of the widest stage
     ATOLL__CRIT_ACTIVE,   ///< energy above idle per inference, mJ
     ATOLL__CRIT_LATENCY,  ///< one input, stages called one after the other, us
@@ -38,7 +38,8 @@ struct atoll__label {
 
 /** What the search needs of a segment's cost. */
 struct atoll__stage_criteria {
-    double service_us, latency_us, serial_us, link_bytes, active_mj;
+    double service_us, latency_us, active_mj;
+    struct atoll__plan_loads loads;
 };
 /** Segment costs by (first set, last set); zero-initialise, atoll__memo_finish. */
 struct atoll__memo {
@@ -51,6 +52,8 @@ struct atoll__search {
     /* set by the caller */
     const struct atoll__lattice *lattice;
     const struct atoll_oracle *oracle;
+    const struct atoll_board *board;
+    struct atoll_use use;
     uint32_t model;
     uint32_t tpus;                   ///< K
     uint32_t replicas_max;           ///< 1: one TPU a stage

@@ -18,6 +18,9 @@
 
 #define OPS_MAX 7
 
+/* A board without limits of its own; a segment's serial_us is the only load. */
+static const struct atoll_board board = {.host_threads = 1};
+
 struct world {
     struct atoll__dag g;
     uint32_t n;
@@ -121,8 +124,13 @@ static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *
         struct atoll_stage_cost cost;
         world_stage((void *)(uintptr_t)b->w, 0, ops, n, &cost, NULL);
         for (uint32_t r = 1; r <= b->replicas_max && k + r <= b->tpus; r++) {
-            double after[ATOLL__CRITERIA] = {fmax(crit[0], cost.service_us / r), crit[1] + cost.serial_us, crit[2] + cost.active_mj,
-                                             crit[3] + cost.latency_us};
+            const double after[ATOLL__CRITERIA] = {
+                [ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], cost.service_us / r),
+                [ATOLL__CRIT_LOCK] = crit[ATOLL__CRIT_LOCK] + cost.serial_us,
+                [ATOLL__CRIT_WIDEST] = fmax(crit[ATOLL__CRIT_WIDEST], r),
+                [ATOLL__CRIT_ACTIVE] = crit[ATOLL__CRIT_ACTIVE] + cost.active_mj,
+                [ATOLL__CRIT_LATENCY] = crit[ATOLL__CRIT_LATENCY] + cost.latency_us,
+            };
             brute_from(b, next, k + r, after);
         }
     }
@@ -134,9 +142,11 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     assert_int_equal(atoll__lattice_build(&w->g, w->compute_us, 1000, &l, NULL), 0);
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
-    struct atoll__search first = {.oracle = &oracle, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor_us = w->host_us};
+    struct atoll__memo memo = {0}, memo_narrow = {0};
+    struct atoll__search first = {.oracle = &oracle, .board = &board, .memo = &memo_narrow, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor_us = w->host_us};
     struct atoll__search s = first;
     s.lattice = &l;
+    s.memo = &memo;
     double best = INFINITY;
     if (two_steps) {
         assert_int_equal(atoll__lattice_narrow(&l, &narrow, NULL), 0);
@@ -158,6 +168,8 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
         atoll__search_finish(&first);
         atoll__lattice_finish(&narrow);
     }
+    atoll__memo_finish(&memo);
+    atoll__memo_finish(&memo_narrow);
     atoll__lattice_finish(&l);
     return best;
 }
@@ -175,7 +187,7 @@ static void equals_brute_force(void **state)
         make_world(&w, &r);
         const uint32_t tpus = 1 + (uint32_t)atoll_rng_below(&r, 4);
         for (uint32_t replicas_max = 1; replicas_max <= 4; replicas_max += 3) {
-            struct brute b = {.w = &w, .tpus = tpus, .replicas_max = replicas_max, .best = {INFINITY, INFINITY, INFINITY, INFINITY}};
+            struct brute b = {.w = &w, .tpus = tpus, .replicas_max = replicas_max, .best = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}};
             const double zero[ATOLL__CRITERIA] = {0};
             brute_from(&b, 0, 0, zero);
             const unsigned every = (1u << ATOLL__CRITERIA) - 1;
@@ -250,9 +262,9 @@ static void soft_cache(void **state)
         assert_true(fabs(search_best(&w, k, 1, 1, ATOLL__CRIT_INTERVAL, false) - interval[k - 1]) < 1e-9);
     }
     /* latency carries 0.5 a stage more in this world */
-    assert_true(fabs(search_best(&w, 1, 1, 8, ATOLL__CRIT_LATENCY, false) - 55.5) < 1e-9);
-    assert_true(fabs(search_best(&w, 2, 1, 8, ATOLL__CRIT_LATENCY, false) - 37.0) < 1e-9);
-    assert_true(fabs(search_best(&w, 3, 1, 8, ATOLL__CRIT_LATENCY, false) - 28.5) < 1e-9);
+    assert_true(fabs(search_best(&w, 1, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 55.5) < 1e-9);
+    assert_true(fabs(search_best(&w, 2, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 37.0) < 1e-9);
+    assert_true(fabs(search_best(&w, 3, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 28.5) < 1e-9);
     atoll__dag_finish(&w.g);
 }
 
