@@ -63,7 +63,8 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
     const struct atoll_model *m = pl->views[x->model].model;
-    int rc = atoll__dag_of_model(m, &x->dag, err);
+    int rc = atoll__planner_floors(pl, x->model, err);
+    rc = rc == 0 ? atoll__dag_of_model(m, &x->dag, err) : rc;
     double *floors = rc == 0 ? atoll_calloc(m->n_ops, sizeof *floors) : NULL;
     if (rc == 0 && floors == NULL) {
         rc = atoll_fail_nomem(err, "operator floors", m->n_ops * sizeof *floors);

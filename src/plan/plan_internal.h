@@ -34,11 +34,19 @@ struct atoll__plan_entry {
     struct atoll_stage_cost cost;
 };
 
+/** Lower bounds of the cost room's figures, us: what the array needs for each operator, and the
+ *  host's call of a stage (see atoll_oracle.floor_us). */
+struct atoll__plan_floors {
+    double *op_us; ///< n_ops
+    double stage_us;
+};
+
 /** Lives for one solve or one compare; every segment is costed at most once in it. */
 struct atoll__planner {
     const struct atoll_plan_request *request;
     struct atoll_oracle oracle;
-    struct atoll__plan_view *views; ///< n_models
+    struct atoll__plan_view *views;    ///< n_models
+    struct atoll__plan_floors *floors; ///< n_models, of the cost room; each made when first needed
     char (*sha256)[65];             ///< n_models; "" when not asked for
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
@@ -51,6 +59,8 @@ void atoll__planner_finish(struct atoll__planner *pl);
 /** The operators of an order; NULL with err set when it cannot be made. */
 const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
                                      enum atoll__plan_order o, struct atoll_err *err);
+/** Makes the floors of a model when the planner asks the cost room itself. */
+int atoll__planner_floors(struct atoll__planner *pl, uint32_t model, struct atoll_err *err);
 int atoll__planner_cost(struct atoll__planner *pl, const struct atoll__plan_segment *s,
                         struct atoll_stage_cost *out, struct atoll_err *err);
 
