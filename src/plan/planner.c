@@ -2,6 +2,8 @@
 /* The planner: orders of operators and costs of segments, each made once. */
 #include "plan_internal.h"
 
+#include <math.h>
+
 static int cost_room_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
                            struct atoll_stage_cost *out, struct atoll_err *err)
 {
