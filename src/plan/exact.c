@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strategy `exact`. For one model: the search gives what a single pipeline can do on each number of TPUs, the
- * mix puts pipelines side by side. Running beside others costs every stage a little (copy_us), so
- * the whole is done for each number of streams. Every completed search is a proof: the lower
- * bound is then the answer itself.
+ * Strategy `exact`, one model. The search gives what a single pipeline can do on each number of TPUs;
+ * the mix puts pipelines side by side. Streams running beside cost every stage a little
+ * (copy_interval_us), so throughput and energy are solved for each number of streams. First rounds
+ * on what is quickly had (the compiler's cuts, then block boundaries) give a plan to beat; the last
+ * round looks at every down-set that could still beat it. When that round ends in time, the plan
+ * is proven best and the lower bound is its own value.
  */
 #include <math.h>
 #include <string.h>
@@ -17,6 +19,12 @@
 #define LATTICE_WIDTH 256
 #define DEFAULT_LIMIT_S 10
 
+/** A pipeline that may become part of the plan. */
+struct candidate {
+    struct atoll__draft_stage *stages;
+    uint32_t n_stages;
+};
+
 struct exact {
     struct atoll__plan_draft *draft;
     uint32_t model;
@@ -27,13 +35,11 @@ struct exact {
     struct atoll__memo memo_full, memo_narrow;
     struct atoll__search template;
     double copy_us;
-    bool proven; ///< every search so far looked at everything
-    /* best so far */
-    struct atoll__draft_stage *stages; ///< of all its pipelines, one after the other
-    uint32_t *stage_ops;
-    uint32_t pipeline_stages[ATOLL_TPUS_MAX];
-    uint32_t n_pipelines;
-    double value; ///< us, 1/Hz or mJ: small is good
+    bool proven; ///< the last round has looked at everything
+    struct atoll_arena arena; ///< of the best plan's stages
+    struct candidate best[ATOLL_TPUS_MAX];
+    uint32_t n_best;
+    double value; ///< us per inference, us of latency, or mJ; INFINITY: none yet
 };
 
 static void exact_finish(struct exact *x)
@@ -43,8 +49,7 @@ static void exact_finish(struct exact *x)
     atoll__lattice_finish(&x->full);
     atoll__lattice_finish(&x->narrow);
     atoll__dag_finish(&x->dag);
-    atoll_free(x->stages);
-    atoll_free(x->stage_ops);
+    atoll_arena_finish(&x->arena);
 }
 
 static unsigned judged_criteria(const struct exact *x)
@@ -59,23 +64,29 @@ static unsigned judged_criteria(const struct exact *x)
     return judged;
 }
 
+static int build_lattices(struct exact *x, struct atoll_err *err)
+{
+    const struct atoll_oracle *oracle = &x->draft->planner->oracle;
+    struct atoll_floor *floors = atoll_calloc((size_t)x->dag.n + 1, sizeof *floors);
+    if (!floors) {
+        return atoll_fail_nomem(err, "operator floors", x->dag.n * sizeof *floors);
+    }
+    for (uint32_t v = 0; v < x->dag.n && oracle->floor; v++) {
+        oracle->floor(oracle->user, x->model, v, &floors[v]);
+    }
+    int rc = atoll__lattice_build(&x->dag, floors, LATTICE_WIDTH, &x->full, err);
+    rc = rc == 0 ? atoll__lattice_narrow(&x->full, &x->narrow, err) : rc;
+    atoll_free(floors);
+    return rc;
+}
+
 static int exact_prepare(struct exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
-    const struct atoll_model *m = pl->views[x->model].model;
     int rc = atoll__planner_floors(pl, x->model, err);
-    rc = rc == 0 ? atoll__dag_of_model(m, &x->dag, err) : rc;
-    double *floors = rc == 0 ? atoll_calloc(m->n_ops, sizeof *floors) : NULL;
-    if (rc == 0 && floors == NULL) {
-        rc = atoll_fail_nomem(err, "operator floors", m->n_ops * sizeof *floors);
-    }
-    for (uint32_t v = 0; rc == 0 && v < m->n_ops && pl->oracle.floor_us != NULL; v++) {
-        floors[v] = pl->oracle.floor_us(pl->oracle.user, x->model, v);
-    }
-    rc = rc == 0 ? atoll__lattice_build(&x->dag, floors, LATTICE_WIDTH, &x->full, err) : rc;
-    rc = rc == 0 ? atoll__lattice_narrow(&x->full, &x->narrow, err) : rc;
-    atoll_free(floors);
-    x->proven = x->full.complete;
+    rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
+    rc = rc == 0 ? build_lattices(x, err) : rc;
+    const uint64_t limit_ns = DEFAULT_LIMIT_S * UINT64_C(1000000000);
     x->template = (struct atoll__search){
         .oracle = &pl->oracle,
         .board = x->board,
@@ -83,112 +94,72 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
         .model = x->model,
         .tpus = x->draft->tpus,
         .judged = judged_criteria(x),
-        .stage_floor_us = pl->oracle.floor_us != NULL ? pl->oracle.floor_us(pl->oracle.user, x->model, UINT32_MAX) : 0,
-        .deadline_ns = pl->deadline_ns != 0 ? pl->deadline_ns : atoll_now_ns() + DEFAULT_LIMIT_S * UINT64_C(1000000000),
+        .deadline_ns = pl->deadline_ns ? pl->deadline_ns : atoll_now_ns() + limit_ns,
     };
+    if (pl->oracle.floor) {
+        pl->oracle.floor(pl->oracle.user, x->model, UINT32_MAX, &x->template.stage_floor);
+    }
     return rc;
 }
 
-/* Two searches: over block boundaries alone, quickly, then over everything with what the first found as bound. */
-struct pair {
-    struct atoll__search narrow, full;
-};
+/* ---------------------------------------------------------------- best so far */
 
-static int search_pair(struct exact *x, struct pair *p, uint32_t replicas_max, double extra_us, struct atoll_err *err)
+static int keep_stage(struct exact *x, struct atoll__draft_stage *out, const uint32_t *ops,
+                      uint32_t n_ops, uint32_t replicas, struct atoll_err *err)
 {
-    p->narrow = x->template;
-    p->narrow.replicas_max = replicas_max;
-    p->narrow.stage_extra_us = extra_us;
-    p->full = p->narrow;
-    p->narrow.lattice = &x->narrow;
-    p->narrow.memo = &x->memo_narrow;
-    p->full.lattice = &x->full;
-    p->full.memo = &x->memo_full;
-    int rc = atoll__search_run(&p->narrow, err);
-    if (rc == 0) {
-        p->full.known = &p->narrow;
-        rc = atoll__search_run(&p->full, err);
+    uint32_t *copy = atoll_arena_array(&x->arena, n_ops, sizeof *copy);
+    if (!copy) {
+        return atoll_fail_nomem(err, "a stage", n_ops * sizeof *copy);
     }
-    x->proven = x->proven && !p->full.timed_out;
-    return rc;
-}
-
-static void pair_finish(struct pair *p)
-{
-    atoll__search_finish(&p->narrow);
-    atoll__search_finish(&p->full);
-}
-
-/* Copies the stages of a label behind those already in the best plan; one more pipeline. */
-static int keep_pipeline(struct exact *x, const struct atoll__search *s, uint32_t label, struct atoll_err *err)
-{
-    const uint32_t n_ops = s->lattice->n_ops;
-    const size_t pipelines = (size_t)x->n_pipelines + 1;
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < x->n_pipelines; i++) {
-        first += x->pipeline_stages[i];
-    }
-    uint32_t sets[ATOLL_TPUS_MAX], replicas[ATOLL_TPUS_MAX];
-    const uint32_t n = atoll__search_stages(s, label, sets, replicas);
-    void *stages = atoll_realloc(x->stages, (first + (size_t)n) * sizeof *x->stages);
-    x->stages = stages != NULL ? stages : x->stages;
-    void *ops = atoll_realloc(x->stage_ops, pipelines * n_ops * sizeof *x->stage_ops);
-    x->stage_ops = ops != NULL ? ops : x->stage_ops;
-    if (stages == NULL || ops == NULL) {
-        return atoll_fail_nomem(err, "the best plan", pipelines * n_ops * sizeof *x->stage_ops);
-    }
-    size_t at = (pipelines - 1) * n_ops;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t count = atoll__lattice_difference(s->lattice, i == 0 ? 0 : sets[i - 1], sets[i], x->stage_ops + at);
-        x->stages[first + i] = (struct atoll__draft_stage){.n_ops = count, .replicas = replicas[i]};
-        at += count;
-    }
-    x->pipeline_stages[x->n_pipelines++] = n;
+    memcpy(copy, ops, n_ops * sizeof *copy);
+    *out = (struct atoll__draft_stage){.ops = copy, .n_ops = n_ops, .replicas = replicas};
     return 0;
 }
 
-/* ------------------------------------------------------------------- latency */
-
-static int solve_latency(struct exact *x, struct atoll_err *err)
+static struct candidate *keep_candidate(struct exact *x, uint32_t n_stages, struct atoll_err *err)
 {
-    struct pair p;
-    int rc = search_pair(x, &p, 1, 0, err);
-    const struct atoll__search *from = NULL;
-    uint32_t best = ATOLL__LABEL_NONE;
-    for (int which = 0; rc == 0 && which < 2; which++) {
-        const struct atoll__search *s = which == 0 ? &p.narrow : &p.full;
-        for (uint32_t k = 1; k <= s->tpus; k++) {
-            const uint32_t i = atoll__search_final(s, k);
-            if (i != ATOLL__LABEL_NONE && s->labels[i].crit[ATOLL__CRIT_LATENCY] < x->value) {
-                x->value = s->labels[i].crit[ATOLL__CRIT_LATENCY];
-                from = s;
-                best = i;
-            }
-        }
+    struct candidate *c = &x->best[x->n_best++];
+    c->n_stages = n_stages;
+    c->stages = atoll_arena_array(&x->arena, n_stages, sizeof *c->stages);
+    if (!c->stages) {
+        atoll_fail_nomem(err, "a pipeline", n_stages * sizeof *c->stages);
+        return NULL;
     }
-    if (rc == 0 && from != NULL) {
-        rc = keep_pipeline(x, from, best, err);
+    return c;
+}
+
+static int keep_label(struct exact *x, const struct atoll__search *s, uint32_t label,
+                      struct atoll_err *err)
+{
+    uint32_t sets[ATOLL_TPUS_MAX], replicas[ATOLL_TPUS_MAX];
+    const uint32_t n = atoll__search_stages(s, label, sets, replicas);
+    struct candidate *c = keep_candidate(x, n, err);
+    uint32_t *ops = c ? atoll_arena_array(&x->arena, s->lattice->n_ops, sizeof *ops) : NULL;
+    int rc = ops ? 0 : ATOLL_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const uint32_t count =
+            atoll__lattice_difference(s->lattice, i == 0 ? 0 : sets[i - 1], sets[i], ops);
+        rc = keep_stage(x, &c->stages[i], ops, count, replicas[i], err);
     }
-    pair_finish(&p);
     return rc;
 }
 
-/* ---------------------------------------------------------- throughput, energy */
+/* ------------------------------------------------------------------- bounds */
 
-static struct atoll__mix_item item_of(const struct exact *x, const struct atoll__label *l, uint32_t source)
+/* Most inferences per us that j TPUs can give, in any mix of pipelines: a pipeline on j TPUs keeps
+ * them busy for at least the floors of all operators. */
+static void rate_bounds(const struct exact *x, double extra_us, double *rate_of)
 {
-    const double rate_hz = 1e6 / l->crit[ATOLL__CRIT_INTERVAL];
-    const double threads = x->board->host_threads ? x->board->host_threads : 1;
-    return (struct atoll__mix_item){
-        .tpus = l->tpus,
-        .streams = (uint32_t)l->crit[ATOLL__CRIT_WIDEST],
-        .rate_hz = rate_hz,
-        .load_frac = {rate_hz * l->crit[ATOLL__CRIT_LOCK] * 1e-6,
-                      rate_hz * l->crit[ATOLL__CRIT_THREADS] * 1e-6 / threads,
-                      rate_hz * l->crit[ATOLL__CRIT_LINK] * 1e-6},
-        .active_mw = rate_hz * l->crit[ATOLL__CRIT_ACTIVE],
-        .source = source,
-    };
+    const struct atoll__lattice *l = &x->full;
+    rate_of[0] = 0;
+    for (uint32_t j = 1; j <= x->draft->tpus; j++) {
+        const double least_us =
+            atoll__search_floor_us(&x->template, &l->sum[0], &l->sum[l->n - 1], j) + extra_us;
+        rate_of[j] = least_us > 0 ? j / least_us : INFINITY;
+        for (uint32_t part = 1; part < j; part++) {
+            rate_of[j] = fmax(rate_of[j], rate_of[part] + rate_of[j - part]);
+        }
+    }
 }
 
 static double waiting_mw(const struct exact *x)
@@ -197,102 +168,266 @@ static double waiting_mw(const struct exact *x)
     return atoll_board_idle_tpu_mw(x->board).value * powered + x->board->board_mw.value;
 }
 
-static uint32_t count_finals(const struct atoll__search *s)
+static struct atoll__goal goal_of(const struct exact *x, double extra_us)
+{
+    struct atoll__goal g = {
+        .set = isfinite(x->value),
+        .objective = x->objective,
+        .best = x->value,
+        .waiting_mw = waiting_mw(x),
+        .active_floor_mj = x->full.sum[x->full.n - 1].active_mj,
+    };
+    rate_bounds(x, extra_us, g.rate_of);
+    return g;
+}
+
+/* Lower bound of the objective over all plans. */
+static double bound_of(const struct exact *x)
+{
+    const struct atoll__lattice *l = &x->full;
+    double rate_of[ATOLL_TPUS_MAX + 1];
+    if (x->proven) {
+        return x->value;
+    }
+    if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
+        return atoll__search_floor_us(&x->template, &l->sum[0], &l->sum[l->n - 1], x->draft->tpus);
+    }
+    rate_bounds(x, 0, rate_of);
+    const double interval_us = 1 / rate_of[x->draft->tpus];
+    return x->objective == ATOLL_OBJECTIVE_THROUGHPUT
+               ? interval_us
+               : l->sum[l->n - 1].active_mj + waiting_mw(x) * interval_us * 1e-6;
+}
+
+/* ------------------------------------------------------------------- latency */
+
+static int search_on(struct exact *x, bool full, uint32_t replicas_max, double extra_us,
+                     struct atoll__search *s, struct atoll_err *err)
+{
+    *s = x->template;
+    s->replicas_max = replicas_max;
+    s->stage_extra_us = extra_us;
+    s->lattice = full ? &x->full : &x->narrow;
+    s->memo = full ? &x->memo_full : &x->memo_narrow;
+    s->goal = goal_of(x, extra_us);
+    return atoll__search_run(s, err);
+}
+
+static int latency_round(struct exact *x, bool full, struct atoll_err *err)
+{
+    struct atoll__search s;
+    int rc = search_on(x, full, 1, 0, &s, err);
+    uint32_t best = ATOLL__LABEL_NONE;
+    for (uint32_t k = 1; rc == 0 && k <= s.tpus; k++) { /* few TPUs first: a tie leaves TPUs free */
+        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE; i = s.labels[i].next) {
+            if (s.labels[i].crit[ATOLL__CRIT_LATENCY] < x->value) {
+                x->value = s.labels[i].crit[ATOLL__CRIT_LATENCY];
+                best = i;
+            }
+        }
+    }
+    if (best != ATOLL__LABEL_NONE) {
+        x->n_best = 0;
+        rc = keep_label(x, &s, best, err);
+    }
+    x->proven = full && x->full.complete && !s.timed_out;
+    atoll__search_finish(&s);
+    return rc;
+}
+
+/* ---------------------------------------------------------- throughput, energy */
+
+static struct atoll__mix_item item_of(const struct exact *x, const double *crit, uint32_t tpus,
+                                      uint32_t source)
+{
+    const double rate_hz = 1e6 / crit[ATOLL__CRIT_INTERVAL];
+    const double threads = x->board->host_threads ? x->board->host_threads : 1;
+    return (struct atoll__mix_item){
+        .tpus = tpus,
+        .streams = (uint32_t)crit[ATOLL__CRIT_WIDEST],
+        .rate_hz = rate_hz,
+        .load_frac = {rate_hz * crit[ATOLL__CRIT_LOCK] * 1e-6,
+                      rate_hz * crit[ATOLL__CRIT_THREADS] * 1e-6 / threads,
+                      rate_hz * crit[ATOLL__CRIT_LINK] * 1e-6},
+        .active_mw = rate_hz * crit[ATOLL__CRIT_ACTIVE],
+        .source = source,
+    };
+}
+
+/* The best mix of these items; *better when it beats what is known, and then its value is kept. */
+static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32_t n,
+                    uint32_t streams, struct atoll__mix *mix, bool *better, struct atoll_err *err)
+{
+    const struct atoll__mix_goal goal = {.tpus = x->draft->tpus,
+                                         .streams_max = streams,
+                                         .objective = x->objective,
+                                         .waiting_mw = waiting_mw(x)};
+    const int rc = atoll__mix_best(items, n, &goal, mix, err);
+    *better = false;
+    if (rc == 0 && mix->n > 0) {
+        const bool energy = x->objective == ATOLL_OBJECTIVE_ENERGY;
+        const double value = energy ? mix->energy_mj : 1e6 / mix->rate_hz;
+        *better = value < x->value;
+        x->value = *better ? value : x->value;
+        x->n_best = *better ? 0 : x->n_best;
+    }
+    return rc;
+}
+
+static uint32_t list_finals(const struct exact *x, const struct atoll__search *s,
+                            struct atoll__mix_item *items)
 {
     uint32_t n = 0;
     for (uint32_t k = 1; k <= s->tpus; k++) {
         for (uint32_t i = atoll__search_final(s, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
+            if (items) {
+                items[n] = item_of(x, s->labels[i].crit, k, i);
+            }
             n++;
         }
     }
     return n;
 }
 
-static uint32_t list_finals(const struct exact *x, const struct atoll__search *s, struct atoll__mix_item *items, uint32_t n)
+static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll_err *err)
 {
-    for (uint32_t k = 1; k <= s->tpus; k++) {
-        for (uint32_t i = atoll__search_final(s, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
-            items[n++] = item_of(x, &s->labels[i], i);
-        }
-    }
-    return n;
-}
-
-/* The best mix out of both searches for one number of streams; kept when it beats what is known. */
-static int solve_streams(struct exact *x, uint32_t streams, double extra_us, struct atoll_err *err)
-{
-    struct pair p;
-    struct atoll__mix_item *items = NULL;
-    int rc = search_pair(x, &p, streams, extra_us, err);
-    if (rc != 0) {
-        goto done;
-    }
-    const uint32_t from_narrow = count_finals(&p.narrow), n = from_narrow + count_finals(&p.full);
-    items = atoll_calloc((size_t)n + 1, sizeof *items);
-    if (items == NULL) {
-        rc = atoll_fail_nomem(err, "kinds of pipelines", n * sizeof *items);
-        goto done;
-    }
-    list_finals(x, &p.full, items, list_finals(x, &p.narrow, items, 0));
-    const struct atoll__mix_goal goal = {
-        .tpus = x->draft->tpus, .streams_max = streams, .objective = x->objective, .waiting_mw = waiting_mw(x)};
+    struct atoll__search s;
     struct atoll__mix mix;
-    rc = atoll__mix_best(items, n, &goal, &mix, err);
-    if (rc != 0 || mix.n == 0) {
-        goto done;
+    bool better = false;
+    int rc = search_on(x, full, streams, x->copy_us * (streams - 1), &s, err);
+    const uint32_t n = rc == 0 ? list_finals(x, &s, NULL) : 0;
+    struct atoll__mix_item *items = atoll_calloc((size_t)n + 1, sizeof *items);
+    if (rc == 0 && !items) {
+        rc = atoll_fail_nomem(err, "kinds of pipelines", n * sizeof *items);
     }
-    const double value = x->objective == ATOLL_OBJECTIVE_ENERGY ? mix.energy_mj : 1 / mix.rate_hz;
-    if (value < x->value) {
-        x->value = value;
-        x->n_pipelines = 0;
-        for (uint32_t i = 0; rc == 0 && i < mix.n; i++) {
-            const bool narrow = mix.items[i] < from_narrow;
-            rc = keep_pipeline(x, narrow ? &p.narrow : &p.full, items[mix.items[i]].source, err);
-        }
+    if (rc == 0) {
+        list_finals(x, &s, items);
+        rc = best_mix(x, items, n, streams, &mix, &better, err);
     }
-done:
+    for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
+        rc = keep_label(x, &s, items[mix.items[i]].source, err);
+    }
+    x->proven = x->proven && !s.timed_out;
     atoll_free(items);
-    pair_finish(&p);
+    atoll__search_finish(&s);
     return rc;
 }
 
-/* Highest rate that any plan can have whose stages each pay extra_us: every inference occupies
- * the TPUs for at least its operators' floors and one stage's. */
-static double rate_bound_hz(const struct exact *x, double extra_us)
-{
-    const double least_us = x->full.work[x->full.n - 1] + x->template.stage_floor_us + extra_us;
-    return least_us > 0 ? x->draft->tpus * 1e6 / least_us : INFINITY;
-}
-
-static int solve_rate(struct exact *x, struct atoll_err *err)
+/* Every number of streams, or one round with all of them allowed where streams cost nothing. */
+static int rate_rounds(struct exact *x, bool full, struct atoll_err *err)
 {
     int rc = 0;
+    x->proven = full && x->full.complete;
     for (uint32_t streams = x->draft->tpus; rc == 0 && streams >= 1; streams--) {
-        const double extra_us = x->copy_us * (streams - 1);
-        const bool hopeless = x->objective == ATOLL_OBJECTIVE_THROUGHPUT && 1 / rate_bound_hz(x, extra_us) >= x->value;
-        if (!hopeless) {
-            rc = solve_streams(x, streams, extra_us, err);
-        }
+        rc = rate_round(x, full, streams, err);
         if (x->copy_us <= 0) {
-            break; /* streams cost nothing: one round with all of them allowed */
+            break;
         }
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------ the compiler's cuts */
+
+/* Criteria of the compiler's pipeline of n stages. ATOLL_ENO: there is none. */
+static int vendor_criteria(struct exact *x, uint32_t n, double extra_us, uint32_t *starts,
+                           double *crit, struct atoll_err *err)
+{
+    struct atoll__planner *pl = x->draft->planner;
+    const uint32_t n_ops = pl->views[x->model].model->n_ops;
+    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const struct atoll__plan_segment seg = {
+            .model = x->model,
+            .order = n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE,
+            .begin = i == 0 ? 0 : starts[i - 1],
+            .end = i + 1 == n ? n_ops : starts[i],
+        };
+        struct atoll_stage_cost c;
+        rc = atoll__planner_cost(pl, &seg, &c, err);
+        if (rc == 0) {
+            const struct atoll__plan_loads loads =
+                atoll__plan_loads_of(&c, x->board, &pl->request->use);
+            crit[ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], c.service_us + extra_us);
+            crit[ATOLL__CRIT_LOCK] += loads.lock_us;
+            crit[ATOLL__CRIT_THREADS] += loads.thread_us;
+            crit[ATOLL__CRIT_LINK] += loads.link_us;
+            crit[ATOLL__CRIT_ACTIVE] += c.active_mj;
+            crit[ATOLL__CRIT_LATENCY] += c.latency_us;
+            crit[ATOLL__CRIT_WIDEST] = 1;
+        }
+    }
+    return rc;
+}
+
+static int keep_vendor(struct exact *x, uint32_t n, struct atoll_err *err)
+{
+    struct atoll__planner *pl = x->draft->planner;
+    const uint32_t n_ops = pl->views[x->model].model->n_ops;
+    uint32_t starts[ATOLL_TPUS_MAX];
+    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
+    const uint32_t *order =
+        atoll__planner_order(pl, x->model, n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE, err);
+    struct candidate *c = rc == 0 && order ? keep_candidate(x, n, err) : NULL;
+    rc = rc == 0 && !c ? ATOLL_ENOMEM : rc;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const uint32_t begin = i == 0 ? 0 : starts[i - 1], end = i + 1 == n ? n_ops : starts[i];
+        rc = keep_stage(x, &c->stages[i], order + begin, end - begin, 1, err);
+    }
+    return rc;
+}
+
+/* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them. So the
+ * result is never worse than those rivals, and the later rounds have something to beat. */
+static int vendor_round(struct exact *x, uint32_t streams, struct atoll_err *err)
+{
+    struct atoll__mix_item items[ATOLL_TPUS_MAX];
+    uint32_t n_items = 0;
+    int rc = 0;
+    for (uint32_t n = 1; rc == 0 && n <= x->draft->tpus; n++) {
+        double crit[ATOLL__CRITERIA] = {0};
+        uint32_t starts[ATOLL_TPUS_MAX];
+        rc = vendor_criteria(x, n, x->copy_us * (streams - 1), starts, crit, err);
+        if (rc == ATOLL_ENO) {
+            rc = 0;
+            continue;
+        }
+        if (rc == 0 && x->objective == ATOLL_OBJECTIVE_LATENCY) {
+            if (crit[ATOLL__CRIT_LATENCY] < x->value) {
+                x->value = crit[ATOLL__CRIT_LATENCY];
+                x->n_best = 0;
+                rc = keep_vendor(x, n, err);
+            }
+        } else if (rc == 0) {
+            items[n_items++] = item_of(x, crit, n, n);
+        }
+    }
+    struct atoll__mix mix = {.n = 0};
+    bool better = false;
+    if (rc == 0 && n_items > 0) {
+        rc = best_mix(x, items, n_items, streams, &mix, &better, err);
+    }
+    for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
+        rc = keep_vendor(x, items[mix.items[i]].source, err);
     }
     return rc;
 }
 
 /* ------------------------------------------------------------------- strategy */
 
-static void bound_of(const struct exact *x, struct atoll_plan *p)
+static int solve(struct exact *x, struct atoll_err *err)
 {
-    const double floor_us = x->full.work[x->full.n - 1] + x->template.stage_floor_us;
-    if (x->proven) {
-        p->lower_bound = x->objective == ATOLL_OBJECTIVE_THROUGHPUT ? x->value * 1e6 : x->value;
-    } else if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
-        p->lower_bound = floor_us;
-    } else {
-        const double interval_us = 1e6 / rate_bound_hz(x, 0);
-        p->lower_bound = x->objective == ATOLL_OBJECTIVE_THROUGHPUT ? interval_us : waiting_mw(x) * interval_us * 1e-6;
+    int rc = 0;
+    if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
+        rc = vendor_round(x, 1, err);
+        rc = rc == 0 ? latency_round(x, false, err) : rc;
+        return rc == 0 ? latency_round(x, true, err) : rc;
     }
+    for (uint32_t streams = 1; rc == 0 && streams <= x->draft->tpus; streams++) {
+        rc = vendor_round(x, streams, err);
+    }
+    rc = rc == 0 ? rate_rounds(x, false, err) : rc;
+    return rc == 0 ? rate_rounds(x, true, err) : rc;
 }
 
 int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err)
@@ -300,28 +435,23 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     (void)argument;
     const struct atoll_plan_request *r = d->planner->request;
     if (r->n_models != 1) {
-        return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given", r->n_models);
+        return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given",
+                          r->n_models);
     }
-    struct exact x = {.draft = d, .board = r->board, .objective = r->objective, .value = INFINITY};
+    struct exact x = {
+        .draft = d, .board = r->board, .objective = r->objective, .value = INFINITY};
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     int rc = exact_prepare(&x, err);
-    if (rc == 0) {
-        rc = x.objective == ATOLL_OBJECTIVE_LATENCY ? solve_latency(&x, err) : solve_rate(&x, err);
+    rc = rc == 0 ? solve(&x, err) : rc;
+    for (uint32_t i = 0; rc == 0 && i < x.n_best; i++) {
+        rc = atoll__draft_stages(d, 0, x.best[i].stages, x.best[i].n_stages, err);
     }
-    uint32_t at = 0;
-    for (uint32_t i = 0; rc == 0 && i < x.n_pipelines; i++) {
-        uint32_t *ops = x.stage_ops + (size_t)i * x.full.n_ops;
-        for (uint32_t s = 0; s < x.pipeline_stages[i]; s++) {
-            x.stages[at + s].ops = ops;
-            ops += x.stages[at + s].n_ops;
-        }
-        rc = atoll__draft_stages(d, 0, x.stages + at, x.pipeline_stages[i], err);
-        at += x.pipeline_stages[i];
-    }
-    if (rc == 0 && x.n_pipelines > 0) {
-        bound_of(&x, d->plan);
-    } else if (rc == 0) {
+    if (rc == 0 && x.n_best == 0) {
         rc = atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
+    }
+    if (rc == 0) {
+        d->plan->lower_bound = bound_of(&x);
+        d->plan->gap_frac = (x.value - d->plan->lower_bound) / x.value;
     }
     exact_finish(&x);
     return rc;

@@ -101,7 +101,7 @@ void atoll__lattice_finish(struct atoll__lattice *l)
 {
     atoll_free(l->bits);
     atoll_free(l->size);
-    atoll_free(l->work);
+    atoll_free(l->sum);
     atoll_free(l->cross);
     atoll_free(l->crossing);
     memset(l, 0, sizeof *l);
@@ -117,13 +117,13 @@ static int lattice_reserve(struct atoll__lattice *l, uint32_t need, struct atoll
     l->bits = bits ? bits : l->bits;
     void *size = atoll_realloc(l->size, cap * sizeof *l->size);
     l->size = size ? size : l->size;
-    void *work = atoll_realloc(l->work, cap * sizeof *l->work);
-    l->work = work ? work : l->work;
+    void *sum = atoll_realloc(l->sum, cap * sizeof *l->sum);
+    l->sum = sum ? sum : l->sum;
     void *cross = atoll_realloc(l->cross, cap * sizeof *l->cross);
     l->cross = cross ? cross : l->cross;
     void *crossing = atoll_realloc(l->crossing, cap * sizeof *l->crossing);
     l->crossing = crossing ? crossing : l->crossing;
-    if (!bits || !size || !work || !cross || !crossing) {
+    if (!bits || !size || !sum || !cross || !crossing) {
         return atoll_fail_nomem(err, "down-sets", cap);
     }
     l->n_cap = cap;
@@ -156,7 +156,7 @@ static bool all_succs_inside(const struct atoll__dag *g, const uint64_t *set, ui
 }
 
 /* Adds set `from` plus operator `v` as a new last set, with its sums. */
-static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, const double *work, uint32_t from, uint32_t v, struct atoll_err *err)
+static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t from, uint32_t v, struct atoll_err *err)
 {
     const int rc = lattice_reserve(l, l->n + 1, err);
     if (rc != 0) {
@@ -183,7 +183,10 @@ static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, co
         }
     }
     l->size[l->n] = l->size[from] + 1;
-    l->work[l->n] = l->work[from] + work[v];
+    const struct atoll_floor *a = &l->sum[from], *b = &floors[v];
+    l->sum[l->n] = (struct atoll_floor){.work_us = a->work_us + b->work_us,
+                                        .stream_us = a->stream_us + b->stream_us,
+                                        .active_mj = a->active_mj + b->active_mj};
     l->cross[l->n] = cross;
     l->crossing[l->n] = crossing;
     l->n++;
@@ -270,7 +273,7 @@ static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, 
         const uint32_t to = first + i, from = r[i].index;
         memmove(l->bits + (size_t)to * l->words, l->bits + (size_t)from * l->words, l->words * sizeof *l->bits);
         l->size[to] = l->size[from];
-        l->work[to] = l->work[from];
+        l->sum[to] = l->sum[from];
         l->cross[to] = l->cross[from];
         l->crossing[to] = l->crossing[from];
     }
@@ -281,7 +284,7 @@ static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, 
 }
 
 /* Makes the sets with one operator more out of those in [begin, end). */
-static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, const double *work, uint32_t begin, uint32_t end, struct level *t,
+static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t begin, uint32_t end, struct level *t,
                       struct atoll_err *err)
 {
     for (uint32_t i = begin; i < end; i++) {
@@ -298,7 +301,7 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, cons
                 l->complete = false; /* a level wider than the table: the rest of it is not looked at */
                 return 0;
             }
-            const int rc = lattice_push(l, g, work, i, v, err);
+            const int rc = lattice_push(l, g, floors, i, v, err);
             if (rc != 0) {
                 return rc;
             }
@@ -310,7 +313,7 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, cons
     return 0;
 }
 
-int atoll__lattice_build(const struct atoll__dag *g, const double *work, uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
+int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
 {
     memset(l, 0, sizeof *l);
     l->n_ops = g->n;
@@ -328,14 +331,14 @@ int atoll__lattice_build(const struct atoll__dag *g, const double *work, uint32_
     }
     memset(l->bits, 0, l->words * sizeof *l->bits);
     l->size[0] = 0;
-    l->work[0] = 0;
+    l->sum[0] = (struct atoll_floor){0};
     l->cross[0] = 0;
     l->crossing[0] = 0;
     l->n = 1;
     for (uint32_t begin = 0, level = 0; level < g->n; level++) {
         const uint32_t end = l->n;
         memset(t.table, 0, ((size_t)t.mask + 1) * sizeof *t.table);
-        rc = level_next(l, g, work, begin, end, &t, err);
+        rc = level_next(l, g, floors, begin, end, &t, err);
         if (rc == 0) {
             rc = level_trim(l, end, width, err);
         }
@@ -368,7 +371,7 @@ int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice 
         }
         memcpy(out->bits + (size_t)out->n * l->words, atoll__lattice_bits(l, i), l->words * sizeof *l->bits);
         out->size[out->n] = l->size[i];
-        out->work[out->n] = l->work[i];
+        out->sum[out->n] = l->sum[i];
         out->cross[out->n] = l->cross[i];
         out->crossing[out->n] = l->crossing[i];
         out->n++;

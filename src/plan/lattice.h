@@ -8,7 +8,7 @@
 #ifndef ATOLL_PLAN_LATTICE_H
 #define ATOLL_PLAN_LATTICE_H
 
-#include <atoll/model.h>
+#include <atoll/plan.h>
 
 /** A graph of operators in an executable order: edges go from lower to higher numbers. */
 struct atoll__dag {
@@ -31,15 +31,16 @@ struct atoll__lattice {
     uint32_t n;            ///< down-sets, by ascending size; 0 is empty, n-1 is everything
     uint64_t *bits;        ///< n * words
     uint32_t *size;        ///< operators in each
-    double *work;          ///< sum of work[op] in each
+    struct atoll_floor *sum; ///< of the floors of the operators in each
     double *cross;         ///< bytes that leave each
     uint32_t *crossing;    ///< operators whose output leaves each
     bool complete;         ///< every down-set of the graph is there
-    uint32_t ops_cap, n_cap;
+    uint32_t n_cap;
 };
 /** Builds level by level (level = number of operators). A level of more than `width` sets keeps the
  *  prefix of the file order and those that send the fewest bytes; then `complete` is false. */
-int atoll__lattice_build(const struct atoll__dag *g, const double *work, uint32_t width, struct atoll__lattice *l, struct atoll_err *err);
+int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t width,
+                         struct atoll__lattice *l, struct atoll_err *err);
 /** The sets of `l` that one tensor leaves (block boundaries), with the empty and the full set. */
 int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out, struct atoll_err *err);
 void atoll__lattice_finish(struct atoll__lattice *l);

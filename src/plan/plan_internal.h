@@ -34,11 +34,10 @@ struct atoll__plan_entry {
     struct atoll_stage_cost cost;
 };
 
-/** Lower bounds of the cost room's figures, us: what the array needs for each operator, and the
- *  host's call of a stage (see atoll_oracle.floor_us). */
+/** Lower bounds of the cost room's figures (see atoll_oracle.floor). */
 struct atoll__plan_floors {
-    double *op_us; ///< n_ops
-    double stage_us;
+    struct atoll_floor *ops; ///< n_ops
+    struct atoll_floor stage;
 };
 
 /** Lives for one solve or one compare; every segment is costed at most once in it. */
@@ -61,6 +60,8 @@ const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
                                      enum atoll__plan_order o, struct atoll_err *err);
 /** Makes the floors of a model when the planner asks the cost room itself. */
 int atoll__planner_floors(struct atoll__planner *pl, uint32_t model, struct atoll_err *err);
+/** The floor function of the cost room's oracle; user: the planner, whose floors are made. */
+void atoll__planner_floor(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
 int atoll__planner_cost(struct atoll__planner *pl, const struct atoll__plan_segment *s,
                         struct atoll_stage_cost *out, struct atoll_err *err);
 

@@ -2,8 +2,6 @@
 /* The planner: orders of operators and costs of segments, each made once. */
 #include "plan_internal.h"
 
-#include <math.h>
-
 static int cost_room_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
                            struct atoll_stage_cost *out, struct atoll_err *err)
 {
@@ -12,55 +10,13 @@ static int cost_room_stage(void *user, uint32_t model, const uint32_t *ops, uint
     return atoll_cost_stage(r->models[model], r->board, &r->use, ops, n, out, err);
 }
 
-static double cost_room_floor(void *user, uint32_t model, uint32_t op)
-{
-    const struct atoll__planner *pl = user;
-    const struct atoll__plan_floors *f = &pl->floors[model];
-    return op == UINT32_MAX ? f->stage_us : f->op_us[op];
-}
-
-/* Streaming, transfers and the host only add to what the array needs; cycles add up over operators. */
-int atoll__planner_floors(struct atoll__planner *pl, uint32_t model, struct atoll_err *err)
-{
-    struct atoll__plan_floors *f = &pl->floors[model];
-    if (f->op_us || pl->oracle.stage != cost_room_stage) {
-        return 0;
-    }
-    const struct atoll_plan_request *r = pl->request;
-    const struct atoll_drive_cost *called = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_CALLED);
-    const struct atoll_drive_cost *threaded =
-        atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED);
-    const uint32_t *order = atoll__planner_order(pl, model, ATOLL__ORDER_FILE, err);
-    struct atoll_program p;
-    int code = order ? atoll_cost_program(r->models[model], order, pl->views[model].model->n_ops, &p,
-                                          err)
-                     : ATOLL_ENOMEM;
-    if (code) {
-        return code;
-    }
-    f->op_us = atoll_calloc(pl->views[model].model->n_ops, sizeof *f->op_us);
-    if (f->op_us) {
-        const double us_per_cycle = 1e6 / atoll_board_clock_hz(r->board, &r->use) *
-                                    fmin(called->compute_scale.value, threaded->compute_scale.value);
-        for (uint32_t i = 0; i < p.n_layers; i++) {
-            f->op_us[p.layers[i].op] = p.layers[i].cycles * us_per_cycle;
-        }
-        /* A stage of CPU operators alone makes no call of a TPU. */
-        f->stage_us = p.cpu_ops ? 0 : fmin(called->call_us.value, threaded->call_us.value);
-    } else {
-        code = atoll_fail_nomem(err, "operator floors", pl->views[model].model->n_ops);
-    }
-    atoll_program_finish(&p);
-    return code;
-}
-
 int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,
                         struct atoll_err *err)
 {
     *pl = (struct atoll__planner){.request = r};
     pl->oracle =
         r->oracle ? *r->oracle
-                  : (struct atoll_oracle){.stage = cost_room_stage, .floor_us = cost_room_floor, .user = pl};
+                  : (struct atoll_oracle){.stage = cost_room_stage, .floor = atoll__planner_floor, .user = pl};
     if (r->time_limit_s > 0) {
         pl->deadline_ns = atoll_now_ns() + (uint64_t)(r->time_limit_s * 1e9);
     }
@@ -90,7 +46,7 @@ void atoll__planner_finish(struct atoll__planner *pl)
         atoll_free(pl->views[i].order[ATOLL__ORDER_VENDOR]);
     }
     for (uint32_t i = 0; pl->floors && i < pl->request->n_models; i++) {
-        atoll_free(pl->floors[i].op_us);
+        atoll_free(pl->floors[i].ops);
     }
     atoll_free(pl->floors);
     atoll_free(pl->views);

@@ -20,7 +20,7 @@ static bool dominates(unsigned judged, const double *a, const double *b)
 }
 
 /* True when a label of (set, k' <= k) is at least as good: more TPUs must buy something. */
-static bool beaten_at(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
+static bool beaten(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
 {
     for (uint32_t kk = 1; kk <= k; kk++) {
         for (uint32_t i = *head_of(s, set, kk); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
@@ -32,24 +32,48 @@ static bool beaten_at(const struct atoll__search *s, uint32_t set, uint32_t k, c
     return false;
 }
 
-/* Could a label of `set` with k TPUs and these criteria still lead to a result that nothing known beats?
- * What is left costs at least the floors of its operators, spread over the TPUs left. */
+double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_floor *from,
+                              const struct atoll_floor *to, uint32_t stages)
+{
+    const double work_us = to->work_us - from->work_us;
+    const double stream_us = to->stream_us - from->stream_us - stages * s->stage_floor.stream_us;
+    return fmax(work_us, stream_us) + s->stage_floor.work_us;
+}
+
+/* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that beats the best known? */
+static bool pays(const struct atoll__search *s, uint32_t tpus, double interval_us, double active_mj)
+{
+    const struct atoll__goal *g = &s->goal;
+    const double other = g->rate_of[s->tpus - tpus];
+    const double rate = 1 / interval_us + other;
+    if (g->objective == ATOLL_OBJECTIVE_THROUGHPUT) {
+        return rate * g->best > 1;
+    }
+    /* mW times us is 1e-6 mJ */
+    const double active = (active_mj / interval_us + g->active_floor_mj * other) / rate;
+    return active + g->waiting_mw * 1e-6 / rate < g->best;
+}
+
+/* Could a label of `set` with k TPUs and these criteria still lead to a better plan? What is left
+ * costs at least the floors of its operators, spread over the TPUs left. */
 static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
 {
-    const struct atoll__lattice *l = s->lattice;
-    const uint32_t full = l->n - 1;
-    if (set == full) {
-        return !beaten_at(s, full, k, crit) && (s->known == NULL || !beaten_at(s->known, s->known->lattice->n - 1, k, crit));
+    if (!s->goal.set) {
+        return true;
     }
-    const double left_us = l->work[full] - l->work[set] + s->stage_floor_us;
-    const double left_service_us = left_us + s->stage_extra_us;
-    for (uint32_t kk = s->tpus; kk > k; kk--) { /* the most TPUs first: the likeliest to be promising */
-        double bound[ATOLL__CRITERIA];
-        memcpy(bound, crit, sizeof bound);
-        const double interval_us = left_service_us / (double)(kk - k);
-        bound[ATOLL__CRIT_INTERVAL] = fmax(bound[ATOLL__CRIT_INTERVAL], interval_us);
-        bound[ATOLL__CRIT_LATENCY] += left_us;
-        if (!beaten_at(s, full, kk, bound) && (s->known == NULL || !beaten_at(s->known, s->known->lattice->n - 1, kk, bound))) {
+    const struct atoll_floor *here = &s->lattice->sum[set], *all = &s->lattice->sum[s->lattice->n - 1];
+    const bool whole = set == s->lattice->n - 1;
+    const double active_mj = crit[ATOLL__CRIT_ACTIVE] + all->active_mj - here->active_mj;
+    for (uint32_t kk = whole ? k : s->tpus; kk >= k + !whole; kk--) { /* the most TPUs first: the likeliest */
+        const double left_us = whole ? 0 : atoll__search_floor_us(s, here, all, kk - k);
+        if (s->goal.objective == ATOLL_OBJECTIVE_LATENCY) {
+            if (crit[ATOLL__CRIT_LATENCY] + left_us < s->goal.best) {
+                return true;
+            }
+            continue;
+        }
+        const double each_us = whole ? 0 : (left_us + s->stage_extra_us) / (kk - k);
+        if (pays(s, kk, fmax(crit[ATOLL__CRIT_INTERVAL], each_us), active_mj)) {
             return true;
         }
     }
@@ -58,7 +82,7 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
 
 static int add_label(struct atoll__search *s, const struct atoll__label *label, struct atoll_err *err)
 {
-    if (beaten_at(s, label->set, label->tpus, label->crit)) {
+    if (beaten(s, label->set, label->tpus, label->crit)) {
         return 0;
     }
     for (uint32_t *link = head_of(s, label->set, label->tpus); *link != ATOLL__LABEL_NONE;) {
@@ -236,8 +260,12 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
 static int try_stage(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll_err *err)
 {
     const struct atoll__lattice *l = s->lattice;
-    const double floor_us = l->work[to] - l->work[from] + s->stage_floor_us;
-    struct atoll__stage_criteria c = {.service_us = floor_us + s->stage_extra_us, .latency_us = floor_us};
+    const double floor_us = atoll__search_floor_us(s, &l->sum[from], &l->sum[to], 1);
+    struct atoll__stage_criteria c = {
+        .service_us = floor_us + s->stage_extra_us,
+        .latency_us = floor_us,
+        .active_mj = l->sum[to].active_mj - l->sum[from].active_mj,
+    };
     if (!any_promising(s, from, to, &c) || !atoll__lattice_inside(l, from, to)) {
         return 0;
     }

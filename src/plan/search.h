@@ -48,6 +48,17 @@ struct atoll__memo {
 };
 void atoll__memo_finish(struct atoll__memo *m);
 
+/** What a pipeline must promise to be looked at further: with it, the best mix could still beat
+ *  `best`. Zero-initialised: everything is looked at (the whole Pareto front is wanted). */
+struct atoll__goal {
+    bool set;
+    enum atoll_objective objective;
+    double best;            ///< known value: us per inference, us of latency, or mJ
+    double waiting_mw;      ///< ENERGY: power of the board with all TPUs idle
+    double active_floor_mj; ///< ENERGY: least energy above idle of an inference
+    double rate_of[ATOLL_TPUS_MAX + 1]; ///< inferences per us that j further TPUs can add at most
+};
+
 struct atoll__search {
     /* set by the caller */
     const struct atoll__lattice *lattice;
@@ -55,22 +66,25 @@ struct atoll__search {
     const struct atoll_board *board;
     struct atoll_use use;
     uint32_t model;
-    uint32_t tpus;                   ///< K
-    uint32_t replicas_max;           ///< 1: one TPU a stage
-    unsigned judged;                 ///< bit set of 1 << enum atoll__criterion
-    double stage_floor_us;           ///< any stage costs at least this besides its operators' floors
-    double stage_extra_us;           ///< added to every stage's service (cost of other pipelines running beside)
-    struct atoll__memo *memo;        ///< costs of segments of this lattice made so far; shared by searches on it
-    uint64_t deadline_ns;            ///< atoll_now_ns() at which to stop; 0: none
-    const struct atoll__search *known; ///< an earlier, smaller search whose results bound this one; NULL
+    uint32_t tpus;                 ///< K
+    uint32_t replicas_max;         ///< 1: one TPU a stage
+    unsigned judged;               ///< bit set of 1 << enum atoll__criterion
+    struct atoll_floor stage_floor;///< of any stage, see atoll_oracle.floor
+    double stage_extra_us;         ///< added to every stage's service (cost of pipelines beside it)
+    struct atoll__memo *memo;      ///< costs of segments of this lattice; shared by searches on it
+    struct atoll__goal goal;
+    uint64_t deadline_ns;          ///< atoll_now_ns() at which to stop; 0: none
     /* results */
     struct atoll__label *labels;
     uint32_t n_labels;
     size_t cap_labels;
-    uint32_t *heads;                 ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
-    uint64_t evaluations;            ///< segments costed
+    uint32_t *heads;      ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
+    uint64_t evaluations; ///< segments costed
     bool timed_out;
 };
+/** Least time of the operators between two sets in up to `stages` stages, summed over the stages, us. */
+double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_floor *from,
+                              const struct atoll_floor *to, uint32_t stages);
 int atoll__search_run(struct atoll__search *s, struct atoll_err *err);
 void atoll__search_finish(struct atoll__search *s);
 /** First label of the whole model on exactly k TPUs, or ATOLL__LABEL_NONE. */
