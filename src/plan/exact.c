@@ -35,6 +35,7 @@ struct exact {
     struct atoll__memo memo_full, memo_narrow;
     struct atoll__search template;
     double copy_us;
+    double narrow_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
     bool proven; ///< the last round has looked at everything
     struct atoll_arena arena; ///< of the best plan's stages
     struct candidate best[ATOLL_TPUS_MAX];
@@ -267,6 +268,7 @@ static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32
     if (rc == 0 && mix->n > 0) {
         const bool energy = x->objective == ATOLL_OBJECTIVE_ENERGY;
         const double value = energy ? mix->energy_mj : 1e6 / mix->rate_hz;
+        x->narrow_value[streams] = fmin(x->narrow_value[streams], value);
         *better = value < x->value;
         x->value = *better ? value : x->value;
         x->n_best = *better ? 0 : x->n_best;
@@ -313,16 +315,31 @@ static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll
     return rc;
 }
 
-/* Every number of streams, or one round with all of them allowed where streams cost nothing. */
+/* The number of streams not yet done that looked best at block boundaries; 0: all are done. */
+static uint32_t next_streams(const struct exact *x, const bool *done)
+{
+    uint32_t best = 0;
+    for (uint32_t n = 1; n <= x->draft->tpus; n++) {
+        if (!done[n] && (best == 0 || x->narrow_value[n] < x->narrow_value[best])) {
+            best = n;
+        }
+    }
+    return best;
+}
+
+/* Every number of streams, the likeliest first, since a good plan lets the others be cut short; or
+ * one round with all of them allowed where streams cost nothing. */
 static int rate_rounds(struct exact *x, bool full, struct atoll_err *err)
 {
+    bool done[ATOLL_TPUS_MAX + 1] = {false};
     int rc = 0;
     x->proven = full && x->full.complete;
-    for (uint32_t streams = x->draft->tpus; rc == 0 && streams >= 1; streams--) {
-        rc = rate_round(x, full, streams, err);
-        if (x->copy_us <= 0) {
-            break;
-        }
+    if (x->copy_us <= 0) {
+        return rate_round(x, full, x->draft->tpus, err);
+    }
+    for (uint32_t n = next_streams(x, done); rc == 0 && n > 0; n = next_streams(x, done)) {
+        rc = rate_round(x, full, n, err);
+        done[n] = true;
     }
     return rc;
 }
@@ -440,6 +457,9 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     }
     struct exact x = {
         .draft = d, .board = r->board, .objective = r->objective, .value = INFINITY};
+    for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
+        x.narrow_value[i] = INFINITY;
+    }
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     int rc = exact_prepare(&x, err);
     rc = rc == 0 ? solve(&x, err) : rc;

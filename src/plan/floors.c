@@ -68,11 +68,16 @@ static int fill_floors(struct atoll__planner *pl, uint32_t model, const struct a
         f->ops[p->layers[i].op] = floor_of(m, &p->layers[i], &r);
     }
     f->stage.stream_us = CACHE_MIB * MIB * r.us_per_byte;
-    /* A stage of CPU operators alone makes no call of a TPU. */
-    const double called = atoll_board_drive(req->board, &req->use, ATOLL_DRIVE_CALLED)->call_us.value;
-    const double threaded =
-        atoll_board_drive(req->board, &req->use, ATOLL_DRIVE_THREADED)->call_us.value;
-    f->stage.work_us = p->cpu_ops ? 0 : fmin(called, threaded);
+    /* A stage of CPU operators alone makes no call of a TPU and reads nothing back. */
+    if (p->cpu_ops == 0) {
+        const struct atoll_drive_cost *called =
+            atoll_board_drive(req->board, &req->use, ATOLL_DRIVE_CALLED);
+        const struct atoll_drive_cost *threaded =
+            atoll_board_drive(req->board, &req->use, ATOLL_DRIVE_THREADED);
+        f->stage.work_us = fmin(called->call_us.value, threaded->call_us.value);
+        f->stage.output_us_per_byte =
+            fmin(called->output_us_per_mib.value, threaded->output_us_per_mib.value) / MIB;
+    }
     return 0;
 }
 

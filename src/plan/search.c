@@ -40,18 +40,55 @@ double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_
     return fmax(work_us, stream_us) + s->stage_floor.work_us;
 }
 
-/* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that beats the best known? */
-static bool pays(const struct atoll__search *s, uint32_t tpus, double interval_us, double active_mj)
+/* Tables that the bounds look up: what is left behind each set, and the slowest stage that pays. */
+static int make_bounds(struct atoll__search *s, struct atoll_err *err)
+{
+    const struct atoll__lattice *l = s->lattice;
+    const size_t row = (size_t)s->tpus + 1;
+    s->left_us = atoll_calloc(l->n * row, sizeof *s->left_us);
+    if (s->left_us == NULL) {
+        return atoll_fail_nomem(err, "bounds of the search", l->n * row * sizeof *s->left_us);
+    }
+    const bool rate = s->goal.objective != ATOLL_OBJECTIVE_LATENCY;
+    for (uint32_t set = 0; set + 1 < l->n; set++) {
+        for (uint32_t m = 1; m <= s->tpus; m++) {
+            const double us = atoll__search_floor_us(s, &l->sum[set], &l->sum[l->n - 1], m);
+            s->left_us[set * row + m] = rate ? (us + s->stage_extra_us) / m : us;
+        }
+    }
+    for (uint32_t k = 1; k <= s->tpus; k++) {
+        const double own = 1 / s->goal.best - s->goal.rate_of[s->tpus - k];
+        s->limit_us[k] = own > 0 ? 1 / own : INFINITY;
+    }
+    return 0;
+}
+
+/* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that needs less energy than the
+ * best known? mW times us is 1e-6 mJ. */
+static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_us, double active_mj)
 {
     const struct atoll__goal *g = &s->goal;
     const double other = g->rate_of[s->tpus - tpus];
     const double rate = 1 / interval_us + other;
-    if (g->objective == ATOLL_OBJECTIVE_THROUGHPUT) {
-        return rate * g->best > 1;
-    }
-    /* mW times us is 1e-6 mJ */
     const double active = (active_mj / interval_us + g->active_floor_mj * other) / rate;
     return active + g->waiting_mw * 1e-6 / rate < g->best;
+}
+
+/* The same for the objective at hand; `left_us` is the floor of what is left (per TPU, or in all). */
+static bool pays(const struct atoll__search *s, uint32_t tpus, double left_us, const double *crit,
+                 double active_mj)
+{
+    const double own_us = crit[ATOLL__CRIT_INTERVAL];
+    const double interval_us = own_us > left_us ? own_us : left_us;
+    switch (s->goal.objective) {
+    case ATOLL_OBJECTIVE_LATENCY:
+        return crit[ATOLL__CRIT_LATENCY] + left_us < s->goal.best;
+    case ATOLL_OBJECTIVE_ENERGY:
+        return saves(s, tpus, interval_us, active_mj);
+    case ATOLL_OBJECTIVE_THROUGHPUT:
+        break;
+    }
+    return interval_us < s->limit_us[tpus];
 }
 
 /* Could a label of `set` with k TPUs and these criteria still lead to a better plan? What is left
@@ -61,19 +98,15 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
     if (!s->goal.set) {
         return true;
     }
-    const struct atoll_floor *here = &s->lattice->sum[set], *all = &s->lattice->sum[s->lattice->n - 1];
-    const bool whole = set == s->lattice->n - 1;
-    const double active_mj = crit[ATOLL__CRIT_ACTIVE] + all->active_mj - here->active_mj;
-    for (uint32_t kk = whole ? k : s->tpus; kk >= k + !whole; kk--) { /* the most TPUs first: the likeliest */
-        const double left_us = whole ? 0 : atoll__search_floor_us(s, here, all, kk - k);
-        if (s->goal.objective == ATOLL_OBJECTIVE_LATENCY) {
-            if (crit[ATOLL__CRIT_LATENCY] + left_us < s->goal.best) {
-                return true;
-            }
-            continue;
-        }
-        const double each_us = whole ? 0 : (left_us + s->stage_extra_us) / (kk - k);
-        if (pays(s, kk, fmax(crit[ATOLL__CRIT_INTERVAL], each_us), active_mj)) {
+    const uint32_t full = s->lattice->n - 1;
+    const double active_mj = crit[ATOLL__CRIT_ACTIVE] + s->lattice->sum[full].active_mj -
+                             s->lattice->sum[set].active_mj;
+    if (set == full) {
+        return pays(s, k, 0, crit, active_mj);
+    }
+    const double *left_us = &s->left_us[(size_t)set * (s->tpus + 1)];
+    for (uint32_t kk = s->tpus; kk > k; kk--) { /* the most TPUs first: the likeliest */
+        if (pays(s, kk, left_us[kk - k], crit, active_mj)) {
             return true;
         }
     }
@@ -109,11 +142,16 @@ static struct atoll__label extend(const struct atoll__label *from, uint32_t from
                                   const struct atoll__stage_criteria *c)
 {
     struct atoll__label next = *from;
-    next.crit[ATOLL__CRIT_INTERVAL] = fmax(from->crit[ATOLL__CRIT_INTERVAL], c->service_us / (double)r);
+    const double interval_us = c->service_us / r;
+    if (interval_us > from->crit[ATOLL__CRIT_INTERVAL]) {
+        next.crit[ATOLL__CRIT_INTERVAL] = interval_us;
+    }
     next.crit[ATOLL__CRIT_LOCK] += c->loads.lock_us;
     next.crit[ATOLL__CRIT_THREADS] += c->loads.thread_us;
     next.crit[ATOLL__CRIT_LINK] += c->loads.link_us;
-    next.crit[ATOLL__CRIT_WIDEST] = fmax(from->crit[ATOLL__CRIT_WIDEST], (double)r);
+    if (r > from->crit[ATOLL__CRIT_WIDEST]) {
+        next.crit[ATOLL__CRIT_WIDEST] = r;
+    }
     next.crit[ATOLL__CRIT_ACTIVE] += c->active_mj;
     next.crit[ATOLL__CRIT_LATENCY] += c->latency_us;
     next.set = set;
@@ -260,7 +298,10 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
 static int try_stage(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll_err *err)
 {
     const struct atoll__lattice *l = s->lattice;
-    const double floor_us = atoll__search_floor_us(s, &l->sum[from], &l->sum[to], 1);
+    /* What leaves `to` but did not leave `from` is handed out by this stage. */
+    const double out_bytes = fmax(0, l->cross[to] - l->cross[from]);
+    const double floor_us = atoll__search_floor_us(s, &l->sum[from], &l->sum[to], 1) +
+                            out_bytes * s->stage_floor.output_us_per_byte;
     struct atoll__stage_criteria c = {
         .service_us = floor_us + s->stage_extra_us,
         .latency_us = floor_us,
@@ -282,6 +323,10 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
     int rc = 0;
     if (s->heads == NULL || ops == NULL) {
         rc = atoll_fail_nomem(err, "search", (size_t)l->n * (s->tpus + 1));
+        goto done;
+    }
+    rc = make_bounds(s, err);
+    if (rc != 0) {
         goto done;
     }
     memset(s->heads, 0xff, (size_t)l->n * (s->tpus + 1) * sizeof *s->heads);
@@ -316,6 +361,8 @@ void atoll__search_finish(struct atoll__search *s)
 {
     atoll_free(s->labels);
     atoll_free(s->heads);
+    atoll_free(s->left_us);
+    s->left_us = NULL;
     s->labels = NULL;
     s->heads = NULL;
     s->n_labels = 0;

@@ -81,6 +81,9 @@ struct atoll__search {
     uint32_t *heads;      ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
     uint64_t evaluations; ///< segments costed
     bool timed_out;
+    /* private */
+    double *left_us;      ///< [n sets][K+1] floor of what is left on m TPUs, summed over its stages
+    double limit_us[ATOLL_TPUS_MAX + 1]; ///< THROUGHPUT: slowest stage that still pays on k TPUs
 };
 /** Least time of the operators between two sets in up to `stages` stages, summed over the stages, us. */
 double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_floor *from,
