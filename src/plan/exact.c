@@ -17,7 +17,7 @@
 /* Width of a level of the lattice: every down-set of the chains, residual and inception networks of
  * the zoo lies below it; detectors with many free heads do not. */
 #define LATTICE_WIDTH 256
-#define DEFAULT_LIMIT_S 10
+#define DEFAULT_LIMIT_S 2
 
 /** A pipeline that may become part of the plan. */
 struct candidate {
@@ -32,11 +32,12 @@ struct exact {
     enum atoll_objective objective;
     struct atoll__dag dag;
     struct atoll__lattice full, narrow;
+    struct atoll__spans spans_full, spans_narrow;
     struct atoll__memo memo_full, memo_narrow;
     struct atoll__search template;
     double copy_us;
     double narrow_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
-    bool proven; ///< the last round has looked at everything
+    double lower; ///< no plan has less than this: least bound of the rounds on the full lattice
     struct atoll_arena arena; ///< of the best plan's stages
     struct candidate best[ATOLL_TPUS_MAX];
     uint32_t n_best;
@@ -47,6 +48,8 @@ static void exact_finish(struct exact *x)
 {
     atoll__memo_finish(&x->memo_full);
     atoll__memo_finish(&x->memo_narrow);
+    atoll__spans_finish(&x->spans_full);
+    atoll__spans_finish(&x->spans_narrow);
     atoll__lattice_finish(&x->full);
     atoll__lattice_finish(&x->narrow);
     atoll__dag_finish(&x->dag);
@@ -97,10 +100,12 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
         .judged = judged_criteria(x),
         .deadline_ns = pl->deadline_ns ? pl->deadline_ns : atoll_now_ns() + limit_ns,
     };
-    if (pl->oracle.floor) {
+    const struct atoll_floor *stage = &x->template.stage_floor;
+    if (rc == 0 && pl->oracle.floor) {
         pl->oracle.floor(pl->oracle.user, x->model, UINT32_MAX, &x->template.stage_floor);
     }
-    return rc;
+    rc = rc == 0 ? atoll__spans_make(&x->full, stage, &x->spans_full, err) : rc;
+    return rc == 0 ? atoll__spans_make(&x->narrow, stage, &x->spans_narrow, err) : rc;
 }
 
 /* ---------------------------------------------------------------- best so far */
@@ -147,57 +152,33 @@ static int keep_label(struct exact *x, const struct atoll__search *s, uint32_t l
 
 /* ------------------------------------------------------------------- bounds */
 
-/* Most inferences per us that j TPUs can give, in any mix of pipelines: a pipeline on j TPUs keeps
- * them busy for at least the floors of all operators. */
-static void rate_bounds(const struct exact *x, double extra_us, double *rate_of)
-{
-    const struct atoll__lattice *l = &x->full;
-    rate_of[0] = 0;
-    for (uint32_t j = 1; j <= x->draft->tpus; j++) {
-        const double least_us =
-            atoll__search_floor_us(&x->template, &l->sum[0], &l->sum[l->n - 1], j) + extra_us;
-        rate_of[j] = least_us > 0 ? j / least_us : INFINITY;
-        for (uint32_t part = 1; part < j; part++) {
-            rate_of[j] = fmax(rate_of[j], rate_of[part] + rate_of[j - part]);
-        }
-    }
-}
-
 static double waiting_mw(const struct exact *x)
 {
     const double powered = fmax(x->board->n_tpus, x->draft->tpus);
     return atoll_board_idle_tpu_mw(x->board).value * powered + x->board->board_mw.value;
 }
 
-static struct atoll__goal goal_of(const struct exact *x, double extra_us)
+static struct atoll__goal goal_of(const struct exact *x)
 {
-    struct atoll__goal g = {
+    return (struct atoll__goal){
         .set = isfinite(x->value),
         .objective = x->objective,
         .best = x->value,
         .waiting_mw = waiting_mw(x),
         .active_floor_mj = x->full.sum[x->full.n - 1].active_mj,
     };
-    rate_bounds(x, extra_us, g.rate_of);
-    return g;
 }
 
-/* Lower bound of the objective over all plans. */
-static double bound_of(const struct exact *x)
+/* Notes what a round on the full lattice has shown: nothing below its bound, and, when it looked at
+ * everything, nothing below the best value. A lattice that is not complete shows nothing. */
+static void note_bound(struct exact *x, const struct atoll__search *s)
 {
-    const struct atoll__lattice *l = &x->full;
-    double rate_of[ATOLL_TPUS_MAX + 1];
-    if (x->proven) {
-        return x->value;
+    double lower_us = x->full.complete ? s->lower_us : 0;
+    if (x->objective == ATOLL_OBJECTIVE_ENERGY) {
+        lower_us = x->full.sum[x->full.n - 1].active_mj + waiting_mw(x) * lower_us * 1e-6;
     }
-    if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
-        return atoll__search_floor_us(&x->template, &l->sum[0], &l->sum[l->n - 1], x->draft->tpus);
-    }
-    rate_bounds(x, 0, rate_of);
-    const double interval_us = 1 / rate_of[x->draft->tpus];
-    return x->objective == ATOLL_OBJECTIVE_THROUGHPUT
-               ? interval_us
-               : l->sum[l->n - 1].active_mj + waiting_mw(x) * interval_us * 1e-6;
+    const bool complete = x->full.complete && !s->timed_out;
+    x->lower = fmin(x->lower, complete || lower_us > x->value ? x->value : lower_us);
 }
 
 /* ------------------------------------------------------------------- latency */
@@ -209,8 +190,9 @@ static int search_on(struct exact *x, bool full, uint32_t replicas_max, double e
     s->replicas_max = replicas_max;
     s->stage_extra_us = extra_us;
     s->lattice = full ? &x->full : &x->narrow;
+    s->spans = full ? &x->spans_full : &x->spans_narrow;
     s->memo = full ? &x->memo_full : &x->memo_narrow;
-    s->goal = goal_of(x, extra_us);
+    s->goal = goal_of(x);
     return atoll__search_run(s, err);
 }
 
@@ -231,7 +213,9 @@ static int latency_round(struct exact *x, bool full, struct atoll_err *err)
         x->n_best = 0;
         rc = keep_label(x, &s, best, err);
     }
-    x->proven = full && x->full.complete && !s.timed_out;
+    if (full) {
+        note_bound(x, &s);
+    }
     atoll__search_finish(&s);
     return rc;
 }
@@ -309,7 +293,9 @@ static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll
     for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
         rc = keep_label(x, &s, items[mix.items[i]].source, err);
     }
-    x->proven = x->proven && !s.timed_out;
+    if (full) {
+        note_bound(x, &s);
+    }
     atoll_free(items);
     atoll__search_finish(&s);
     return rc;
@@ -333,7 +319,6 @@ static int rate_rounds(struct exact *x, bool full, struct atoll_err *err)
 {
     bool done[ATOLL_TPUS_MAX + 1] = {false};
     int rc = 0;
-    x->proven = full && x->full.complete;
     if (x->copy_us <= 0) {
         return rate_round(x, full, x->draft->tpus, err);
     }
@@ -456,7 +441,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
                           r->n_models);
     }
     struct exact x = {
-        .draft = d, .board = r->board, .objective = r->objective, .value = INFINITY};
+        .draft = d, .board = r->board, .objective = r->objective, .value = INFINITY, .lower = INFINITY};
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
         x.narrow_value[i] = INFINITY;
     }
@@ -470,7 +455,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         rc = atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
     }
     if (rc == 0) {
-        d->plan->lower_bound = bound_of(&x);
+        d->plan->lower_bound = fmin(x.lower, x.value);
         d->plan->gap_frac = (x.value - d->plan->lower_bound) / x.value;
     }
     exact_finish(&x);

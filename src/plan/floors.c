@@ -7,10 +7,9 @@
 #include "plan_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MIB 1048576.0
-/* The cache of a TPU never holds more than its 8 MiB, whatever the segment. */
-#define CACHE_MIB 8.0
 /* A fully connected layer of few outputs counts 64 rows when cached and down to 16 when streamed. */
 #define DENSE_STREAM_FRAC 0.25
 
@@ -53,6 +52,20 @@ static struct atoll_floor floor_of(const struct atoll_model *m, const struct ato
     };
 }
 
+/* The most that any segment keeps on chip: the largest budget of the cost room's table. */
+static double cache_mib(void)
+{
+    size_t n;
+    const struct atoll_constant *c = atoll_constants(&n);
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(c[i].name, "budget_", strlen("budget_")) == 0) {
+            most = fmax(most, c[i].value);
+        }
+    }
+    return most;
+}
+
 static int fill_floors(struct atoll__planner *pl, uint32_t model, const struct atoll_program *p,
                        struct atoll_err *err)
 {
@@ -67,7 +80,7 @@ static int fill_floors(struct atoll__planner *pl, uint32_t model, const struct a
     for (uint32_t i = 0; i < p->n_layers; i++) {
         f->ops[p->layers[i].op] = floor_of(m, &p->layers[i], &r);
     }
-    f->stage.stream_us = CACHE_MIB * MIB * r.us_per_byte;
+    f->stage.stream_us = cache_mib() * MIB * r.us_per_byte;
     /* A stage of CPU operators alone makes no call of a TPU and reads nothing back. */
     if (p->cpu_ops == 0) {
         const struct atoll_drive_cost *called =

@@ -32,35 +32,13 @@ static bool beaten(const struct atoll__search *s, uint32_t set, uint32_t k, cons
     return false;
 }
 
-double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_floor *from,
-                              const struct atoll_floor *to, uint32_t stages)
+/* The limits of THROUGHPUT: the slowest stage with which a pipeline on k TPUs still pays. */
+static void make_limits(struct atoll__search *s)
 {
-    const double work_us = to->work_us - from->work_us;
-    const double stream_us = to->stream_us - from->stream_us - stages * s->stage_floor.stream_us;
-    return fmax(work_us, stream_us) + s->stage_floor.work_us;
-}
-
-/* Tables that the bounds look up: what is left behind each set, and the slowest stage that pays. */
-static int make_bounds(struct atoll__search *s, struct atoll_err *err)
-{
-    const struct atoll__lattice *l = s->lattice;
-    const size_t row = (size_t)s->tpus + 1;
-    s->left_us = atoll_calloc(l->n * row, sizeof *s->left_us);
-    if (s->left_us == NULL) {
-        return atoll_fail_nomem(err, "bounds of the search", l->n * row * sizeof *s->left_us);
-    }
-    const bool rate = s->goal.objective != ATOLL_OBJECTIVE_LATENCY;
-    for (uint32_t set = 0; set + 1 < l->n; set++) {
-        for (uint32_t m = 1; m <= s->tpus; m++) {
-            const double us = atoll__search_floor_us(s, &l->sum[set], &l->sum[l->n - 1], m);
-            s->left_us[set * row + m] = rate ? (us + s->stage_extra_us) / m : us;
-        }
-    }
     for (uint32_t k = 1; k <= s->tpus; k++) {
-        const double own = 1 / s->goal.best - s->goal.rate_of[s->tpus - k];
+        const double own = 1 / s->goal.best - s->rate_of[s->tpus - k];
         s->limit_us[k] = own > 0 ? 1 / own : INFINITY;
     }
-    return 0;
 }
 
 /* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that needs less energy than the
@@ -68,13 +46,13 @@ static int make_bounds(struct atoll__search *s, struct atoll_err *err)
 static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_us, double active_mj)
 {
     const struct atoll__goal *g = &s->goal;
-    const double other = g->rate_of[s->tpus - tpus];
+    const double other = s->rate_of[s->tpus - tpus];
     const double rate = 1 / interval_us + other;
     const double active = (active_mj / interval_us + g->active_floor_mj * other) / rate;
     return active + g->waiting_mw * 1e-6 / rate < g->best;
 }
 
-/* The same for the objective at hand; `left_us` is the floor of what is left (per TPU, or in all). */
+/* The same for the objective at hand; `left_us` is the least that is left. */
 static bool pays(const struct atoll__search *s, uint32_t tpus, double left_us, const double *crit,
                  double active_mj)
 {
@@ -294,20 +272,18 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
     return 0;
 }
 
-/* One stage from down-set `from` to down-set `to`: bound first, cost only if the bound leaves hope. */
-static int try_stage(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll_err *err)
+/* One stage, number `span` of those from down-set `from`: bound first, cost only if that leaves hope. */
+static int try_stage(struct atoll__search *s, uint32_t from, uint32_t span, uint32_t *ops,
+                     struct atoll_err *err)
 {
     const struct atoll__lattice *l = s->lattice;
-    /* What leaves `to` but did not leave `from` is handed out by this stage. */
-    const double out_bytes = fmax(0, l->cross[to] - l->cross[from]);
-    const double floor_us = atoll__search_floor_us(s, &l->sum[from], &l->sum[to], 1) +
-                            out_bytes * s->stage_floor.output_us_per_byte;
+    const uint32_t to = s->spans->to[span];
     struct atoll__stage_criteria c = {
-        .service_us = floor_us + s->stage_extra_us,
-        .latency_us = floor_us,
+        .service_us = s->spans->floor_us[span] + s->stage_extra_us,
+        .latency_us = s->spans->floor_us[span],
         .active_mj = l->sum[to].active_mj - l->sum[from].active_mj,
     };
-    if (!any_promising(s, from, to, &c) || !atoll__lattice_inside(l, from, to)) {
+    if (!any_promising(s, from, to, &c)) {
         return 0;
     }
     const int rc = cost_of(s, from, to, ops, &c, err);
@@ -325,10 +301,11 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
         rc = atoll_fail_nomem(err, "search", (size_t)l->n * (s->tpus + 1));
         goto done;
     }
-    rc = make_bounds(s, err);
+    rc = atoll__search_bounds(s, err);
     if (rc != 0) {
         goto done;
     }
+    make_limits(s);
     memset(s->heads, 0xff, (size_t)l->n * (s->tpus + 1) * sizeof *s->heads);
     rc = atoll_grow((void **)&s->labels, &s->cap_labels, 1024, sizeof *s->labels);
     if (rc != 0) {
@@ -341,14 +318,11 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
         if (!has_labels(s, from)) {
             continue;
         }
-        for (uint32_t to = l->n - 1; to > from && rc == 0; to--) { /* the whole rest first: it gives bounds early */
-            if (l->size[to] == l->size[from]) {
+        for (uint32_t i = s->spans->start[from]; i < s->spans->start[from + 1] && rc == 0; i++) {
+            rc = try_stage(s, from, i, ops, err);
+            if ((i & 63) == 0 && late(s)) {
                 break;
             }
-            if ((to & 63) == 0 && late(s)) {
-                break;
-            }
-            rc = try_stage(s, from, to, ops, err);
         }
         late(s);
     }

@@ -48,6 +48,16 @@ struct atoll__memo {
 };
 void atoll__memo_finish(struct atoll__memo *m);
 
+/** All stages that two down-sets of a lattice delimit, with the least each can take. */
+struct atoll__spans {
+    uint32_t *start;  ///< [n+1] into to and floor_us
+    uint32_t *to;     ///< descending for each set
+    double *floor_us; ///< without stage_extra_us
+};
+int atoll__spans_make(const struct atoll__lattice *l, const struct atoll_floor *stage,
+                      struct atoll__spans *out, struct atoll_err *err);
+void atoll__spans_finish(struct atoll__spans *p);
+
 /** What a pipeline must promise to be looked at further: with it, the best mix could still beat
  *  `best`. Zero-initialised: everything is looked at (the whole Pareto front is wanted). */
 struct atoll__goal {
@@ -56,12 +66,12 @@ struct atoll__goal {
     double best;            ///< known value: us per inference, us of latency, or mJ
     double waiting_mw;      ///< ENERGY: power of the board with all TPUs idle
     double active_floor_mj; ///< ENERGY: least energy above idle of an inference
-    double rate_of[ATOLL_TPUS_MAX + 1]; ///< inferences per us that j further TPUs can add at most
 };
 
 struct atoll__search {
     /* set by the caller */
     const struct atoll__lattice *lattice;
+    const struct atoll__spans *spans; ///< of the lattice, with `stage_floor`
     const struct atoll_oracle *oracle;
     const struct atoll_board *board;
     struct atoll_use use;
@@ -81,13 +91,17 @@ struct atoll__search {
     uint32_t *heads;      ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
     uint64_t evaluations; ///< segments costed
     bool timed_out;
+    double lower_us; ///< no plan on this lattice takes less: interval, or latency
     /* private */
-    double *left_us;      ///< [n sets][K+1] floor of what is left on m TPUs, summed over its stages
+    double *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
+    double rate_of[ATOLL_TPUS_MAX + 1];  ///< most inferences per us of any mix on j TPUs
     double limit_us[ATOLL_TPUS_MAX + 1]; ///< THROUGHPUT: slowest stage that still pays on k TPUs
 };
 /** Least time of the operators between two sets in up to `stages` stages, summed over the stages, us. */
-double atoll__search_floor_us(const struct atoll__search *s, const struct atoll_floor *from,
-                              const struct atoll_floor *to, uint32_t stages);
+double atoll__floor_us(const struct atoll_floor *from, const struct atoll_floor *to,
+                       const struct atoll_floor *stage, uint32_t stages);
+/** Fills left_us. */
+int atoll__search_bounds(struct atoll__search *s, struct atoll_err *err);
 int atoll__search_run(struct atoll__search *s, struct atoll_err *err);
 void atoll__search_finish(struct atoll__search *s);
 /** First label of the whole model on exactly k TPUs, or ATOLL__LABEL_NONE. */

@@ -136,23 +136,51 @@ static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *
     }
 }
 
+/* The goal that a first search leaves for the next; none for criteria that are no objective alone. With
+ * copies allowed a mix may beat one pipeline: a goal of THROUGHPUT then only has to keep the best pipeline
+ * findable, so it is set where the pipeline takes all TPUs. */
+static struct atoll__goal goal_after(const struct atoll__search *first, unsigned criterion)
+{
+    struct atoll__goal g = {.best = INFINITY};
+    for (uint32_t k = 1; k <= first->tpus; k++) {
+        for (uint32_t i = atoll__search_final(first, k); i != ATOLL__LABEL_NONE; i = first->labels[i].next) {
+            g.best = fmin(g.best, first->labels[i].crit[criterion]);
+        }
+    }
+    g.set = (criterion == ATOLL__CRIT_INTERVAL || criterion == ATOLL__CRIT_LATENCY) && g.best > 0;
+    g.objective = criterion == ATOLL__CRIT_LATENCY ? ATOLL_OBJECTIVE_LATENCY : ATOLL_OBJECTIVE_THROUGHPUT;
+    return g;
+}
+
 static double search_best(const struct world *w, uint32_t tpus, uint32_t replicas_max, unsigned judged, unsigned criterion, bool two_steps)
 {
     struct atoll__lattice l, narrow;
-    assert_int_equal(atoll__lattice_build(&w->g, w->compute_us, 1000, &l, NULL), 0);
+    struct atoll_floor floors[OPS_MAX] = {{0}};
+    const struct atoll_floor stage = {.work_us = w->host_us,
+                                      .stream_us = 1e9,
+                                      .output_us_per_byte = w->out_us_per_byte};
+    for (uint32_t v = 0; v < w->n; v++) {
+        floors[v].work_us = w->compute_us[v];
+    }
+    assert_int_equal(atoll__lattice_build(&w->g, floors, 1000, &l, NULL), 0);
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
     struct atoll__memo memo = {0}, memo_narrow = {0};
-    struct atoll__search first = {.oracle = &oracle, .board = &board, .memo = &memo_narrow, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor_us = w->host_us};
+    struct atoll__search first = {.oracle = &oracle, .board = &board, .memo = &memo_narrow, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor = stage};
     struct atoll__search s = first;
+    struct atoll__spans spans, spans_narrow;
+    assert_int_equal(atoll__spans_make(&l, &stage, &spans, NULL), 0);
     s.lattice = &l;
+    s.spans = &spans;
     s.memo = &memo;
     double best = INFINITY;
-    if (two_steps) {
+    if (two_steps) { /* block boundaries first; what they give bounds the second search */
         assert_int_equal(atoll__lattice_narrow(&l, &narrow, NULL), 0);
+        assert_int_equal(atoll__spans_make(&narrow, &stage, &spans_narrow, NULL), 0);
         first.lattice = &narrow;
+        first.spans = &spans_narrow;
         assert_int_equal(atoll__search_run(&first, NULL), 0);
-        s.known = &first;
+        s.goal = goal_after(&first, criterion);
     }
     assert_int_equal(atoll__search_run(&s, NULL), 0);
     for (uint32_t k = 1; k <= tpus; k++) {
@@ -166,10 +194,12 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     atoll__search_finish(&s);
     if (two_steps) {
         atoll__search_finish(&first);
+        atoll__spans_finish(&spans_narrow);
         atoll__lattice_finish(&narrow);
     }
     atoll__memo_finish(&memo);
     atoll__memo_finish(&memo_narrow);
+    atoll__spans_finish(&spans);
     atoll__lattice_finish(&l);
     return best;
 }
