@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strategy `exact`, one model. The search gives what a single pipeline can do on each number of TPUs;
- * the mix puts pipelines side by side. Streams running beside cost every stage a little
+ * Strategy `exact`, one model. The search gives what a single pipeline can do on each number of
+ * TPUs; the mix puts pipelines side by side. Streams running beside cost every stage a little
  * (copy_interval_us), so throughput and energy are solved for each number of streams. First rounds
  * on what is quickly had (the compiler's cuts, then block boundaries) give a plan to beat; the last
  * round looks at every down-set that could still beat it. When that round ends in time, the plan
@@ -61,7 +61,8 @@ static unsigned judged_criteria(const struct exact *x)
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
         return 1u << ATOLL__CRIT_LATENCY;
     }
-    unsigned judged = 1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_LOCK | 1u << ATOLL__CRIT_THREADS;
+    unsigned judged =
+        1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_LOCK | 1u << ATOLL__CRIT_THREADS;
     judged |= x->board->shared_link_mib_per_s.value > 0 ? 1u << ATOLL__CRIT_LINK : 0;
     judged |= x->copy_us > 0 ? 1u << ATOLL__CRIT_WIDEST : 0;
     judged |= x->objective == ATOLL_OBJECTIVE_ENERGY ? 1u << ATOLL__CRIT_ACTIVE : 0;
@@ -202,7 +203,8 @@ static int latency_round(struct exact *x, bool full, struct atoll_err *err)
     int rc = search_on(x, full, 1, 0, &s, err);
     uint32_t best = ATOLL__LABEL_NONE;
     for (uint32_t k = 1; rc == 0 && k <= s.tpus; k++) { /* few TPUs first: a tie leaves TPUs free */
-        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE; i = s.labels[i].next) {
+        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE;
+             i = s.labels[i].next) {
             if (s.labels[i].crit[ATOLL__CRIT_LATENCY] < x->value) {
                 x->value = s.labels[i].crit[ATOLL__CRIT_LATENCY];
                 best = i;
@@ -265,7 +267,8 @@ static uint32_t list_finals(const struct exact *x, const struct atoll__search *s
 {
     uint32_t n = 0;
     for (uint32_t k = 1; k <= s->tpus; k++) {
-        for (uint32_t i = atoll__search_final(s, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
+        for (uint32_t i = atoll__search_final(s, k); i != ATOLL__LABEL_NONE;
+             i = s->labels[i].next) {
             if (items) {
                 items[n] = item_of(x, s->labels[i].crit, k, i);
             }
@@ -379,8 +382,8 @@ static int keep_vendor(struct exact *x, uint32_t n, struct atoll_err *err)
     return rc;
 }
 
-/* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them. So the
- * result is never worse than those rivals, and the later rounds have something to beat. */
+/* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
+ * So the result is never worse than those rivals, and the later rounds have something to beat. */
 static int vendor_round(struct exact *x, uint32_t streams, struct atoll_err *err)
 {
     struct atoll__mix_item items[ATOLL_TPUS_MAX];
@@ -440,8 +443,11 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given",
                           r->n_models);
     }
-    struct exact x = {
-        .draft = d, .board = r->board, .objective = r->objective, .value = INFINITY, .lower = INFINITY};
+    struct exact x = {.draft = d,
+                      .board = r->board,
+                      .objective = r->objective,
+                      .value = INFINITY,
+                      .lower = INFINITY};
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
         x.narrow_value[i] = INFINITY;
     }

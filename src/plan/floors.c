@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What operators cost at least under the cost room's laws. Cycles add up over operators; streaming
- * hides under the computing of its own layer only, so a stage also takes at least as long as the link
- * needs for what the cache cannot hold. A property test holds these floors against costed segments.
+ * hides under the computing of its own layer only, so a stage also takes at least as long as the
+ * link needs for what the cache cannot hold. A property test holds these floors against costed
+ * segments.
  */
 #include "plan_internal.h"
 
@@ -10,7 +11,8 @@
 #include <string.h>
 
 #define MIB 1048576.0
-/* A fully connected layer of few outputs counts 64 rows when cached and down to 16 when streamed. */
+/* A fully connected layer of few outputs counts 64 rows when cached and down to 16 when streamed.
+ */
 #define DENSE_STREAM_FRAC 0.25
 
 void atoll__planner_floor(void *user, uint32_t model, uint32_t op, struct atoll_floor *out)

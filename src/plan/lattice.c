@@ -12,8 +12,8 @@ void atoll__dag_finish(struct atoll__dag *g)
     memset(g, 0, sizeof *g);
 }
 
-int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges, const double *out_bytes,
-                        struct atoll__dag *g, struct atoll_err *err)
+int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges,
+                        const double *out_bytes, struct atoll__dag *g, struct atoll_err *err)
 {
     memset(g, 0, sizeof *g);
     g->n = n;
@@ -156,7 +156,9 @@ static bool all_succs_inside(const struct atoll__dag *g, const uint64_t *set, ui
 }
 
 /* Adds set `from` plus operator `v` as a new last set, with its sums. */
-static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t from, uint32_t v, struct atoll_err *err)
+static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g,
+                        const struct atoll_floor *floors, uint32_t from, uint32_t v,
+                        struct atoll_err *err)
 {
     const int rc = lattice_reserve(l, l->n + 1, err);
     if (rc != 0) {
@@ -195,7 +197,8 @@ static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g, co
 
 static bool same_set(const struct atoll__lattice *l, uint32_t a, uint32_t b)
 {
-    return memcmp(atoll__lattice_bits(l, a), atoll__lattice_bits(l, b), l->words * sizeof(uint64_t)) == 0;
+    return memcmp(atoll__lattice_bits(l, a), atoll__lattice_bits(l, b),
+                  l->words * sizeof(uint64_t)) == 0;
 }
 
 struct level {
@@ -254,7 +257,8 @@ static bool is_prefix(const struct atoll__lattice *l, uint32_t i)
 }
 
 /* Keeps the best `width` sets of the level that begins at `first`. */
-static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, struct atoll_err *err)
+static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width,
+                      struct atoll_err *err)
 {
     const uint32_t n = l->n - first;
     if (n <= width) {
@@ -265,13 +269,16 @@ static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, 
         return atoll_fail_nomem(err, "down-sets", n * sizeof *r);
     }
     for (uint32_t i = 0; i < n; i++) {
-        r[i] = (struct rank){.cross = l->cross[first + i], .index = first + i, .prefix = is_prefix(l, first + i)};
+        r[i] = (struct rank){
+            .cross = l->cross[first + i], .index = first + i, .prefix = is_prefix(l, first + i)};
     }
     qsort(r, n, sizeof *r, by_cross);
-    qsort(r, width, sizeof *r, by_index); /* the kept ones move down in ascending order, so none is overwritten early */
+    qsort(r, width, sizeof *r,
+          by_index); /* the kept ones move down in ascending order, so none is overwritten early */
     for (uint32_t i = 0; i < width; i++) {
         const uint32_t to = first + i, from = r[i].index;
-        memmove(l->bits + (size_t)to * l->words, l->bits + (size_t)from * l->words, l->words * sizeof *l->bits);
+        memmove(l->bits + (size_t)to * l->words, l->bits + (size_t)from * l->words,
+                l->words * sizeof *l->bits);
         l->size[to] = l->size[from];
         l->sum[to] = l->sum[from];
         l->cross[to] = l->cross[from];
@@ -284,8 +291,9 @@ static int level_trim(struct atoll__lattice *l, uint32_t first, uint32_t width, 
 }
 
 /* Makes the sets with one operator more out of those in [begin, end). */
-static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t begin, uint32_t end, struct level *t,
-                      struct atoll_err *err)
+static int level_next(struct atoll__lattice *l, const struct atoll__dag *g,
+                      const struct atoll_floor *floors, uint32_t begin, uint32_t end,
+                      struct level *t, struct atoll_err *err)
 {
     for (uint32_t i = begin; i < end; i++) {
         for (uint32_t v = 0; v < l->n_ops; v++) {
@@ -298,7 +306,8 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, cons
                 continue;
             }
             if (2 * (l->n - end + 1) > t->mask) {
-                l->complete = false; /* a level wider than the table: the rest of it is not looked at */
+                l->complete =
+                    false; /* a level wider than the table: the rest of it is not looked at */
                 return 0;
             }
             const int rc = lattice_push(l, g, floors, i, v, err);
@@ -313,7 +322,8 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g, cons
     return 0;
 }
 
-int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
+int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
+                         uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
 {
     memset(l, 0, sizeof *l);
     l->n_ops = g->n;
@@ -325,7 +335,8 @@ int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *f
     }
     t.table = atoll_calloc(t.mask, sizeof *t.table);
     t.mask--;
-    int rc = t.table == NULL ? atoll_fail_nomem(err, "down-sets", t.mask) : lattice_reserve(l, 1, err);
+    int rc =
+        t.table == NULL ? atoll_fail_nomem(err, "down-sets", t.mask) : lattice_reserve(l, 1, err);
     if (rc != 0) {
         goto fail;
     }
@@ -355,7 +366,8 @@ fail:
     return rc;
 }
 
-int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out, struct atoll_err *err)
+int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out,
+                          struct atoll_err *err)
 {
     memset(out, 0, sizeof *out);
     out->n_ops = l->n_ops;
@@ -369,7 +381,8 @@ int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice 
             atoll__lattice_finish(out);
             return rc;
         }
-        memcpy(out->bits + (size_t)out->n * l->words, atoll__lattice_bits(l, i), l->words * sizeof *l->bits);
+        memcpy(out->bits + (size_t)out->n * l->words, atoll__lattice_bits(l, i),
+               l->words * sizeof *l->bits);
         out->size[out->n] = l->size[i];
         out->sum[out->n] = l->sum[i];
         out->cross[out->n] = l->cross[i];
@@ -391,7 +404,8 @@ bool atoll__lattice_inside(const struct atoll__lattice *l, uint32_t a, uint32_t 
     return true;
 }
 
-uint32_t atoll__lattice_difference(const struct atoll__lattice *l, uint32_t a, uint32_t b, uint32_t *ops)
+uint32_t atoll__lattice_difference(const struct atoll__lattice *l, uint32_t a, uint32_t b,
+                                   uint32_t *ops)
 {
     const uint64_t *x = atoll__lattice_bits(l, a), *y = atoll__lattice_bits(l, b);
     uint32_t n = 0;

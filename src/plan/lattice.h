@@ -2,8 +2,8 @@
 /**
  * @file lattice.h
  * Down-sets of a graph of operators: the places where a pipeline can be cut. A down-set (ideal) is
- * closed under predecessors; a segmentation is a chain of them, {} < I1 < ... < all, and a stage runs
- * the difference of two neighbours (Tarnawski et al., NeurIPS 2020, section 3).
+ * closed under predecessors; a segmentation is a chain of them, {} < I1 < ... < all, and a stage
+ * runs the difference of two neighbours (Tarnawski et al., NeurIPS 2020, section 3).
  */
 #ifndef ATOLL_PLAN_LATTICE_H
 #define ATOLL_PLAN_LATTICE_H
@@ -17,32 +17,33 @@ struct atoll__dag {
     uint32_t *pred;
     uint32_t *succ_start; ///< n+1 offsets into succ
     uint32_t *succ;
-    double *out_bytes;    ///< bytes an operator hands to its successors; 0 for sinks
+    double *out_bytes; ///< bytes an operator hands to its successors; 0 for sinks
     struct atoll_arena arena;
 };
 int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struct atoll_err *err);
 /** From an edge list (from[i] < to[i] < n). out_bytes: n values, copied. */
-int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges, const double *out_bytes,
-                        struct atoll__dag *g, struct atoll_err *err);
+int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges,
+                        const double *out_bytes, struct atoll__dag *g, struct atoll_err *err);
 void atoll__dag_finish(struct atoll__dag *g);
 
 struct atoll__lattice {
-    uint32_t n_ops, words; ///< 64-bit words of one set
-    uint32_t n;            ///< down-sets, by ascending size; 0 is empty, n-1 is everything
-    uint64_t *bits;        ///< n * words
-    uint32_t *size;        ///< operators in each
+    uint32_t n_ops, words;   ///< 64-bit words of one set
+    uint32_t n;              ///< down-sets, by ascending size; 0 is empty, n-1 is everything
+    uint64_t *bits;          ///< n * words
+    uint32_t *size;          ///< operators in each
     struct atoll_floor *sum; ///< of the floors of the operators in each
-    double *cross;         ///< bytes that leave each
-    uint32_t *crossing;    ///< operators whose output leaves each
-    bool complete;         ///< every down-set of the graph is there
+    double *cross;           ///< bytes that leave each
+    uint32_t *crossing;      ///< operators whose output leaves each
+    bool complete;           ///< every down-set of the graph is there
     uint32_t n_cap;
 };
 /** Builds level by level (level = number of operators). A level of more than `width` sets keeps the
  *  prefix of the file order and those that send the fewest bytes; then `complete` is false. */
-int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors, uint32_t width,
-                         struct atoll__lattice *l, struct atoll_err *err);
+int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
+                         uint32_t width, struct atoll__lattice *l, struct atoll_err *err);
 /** The sets of `l` that one tensor leaves (block boundaries), with the empty and the full set. */
-int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out, struct atoll_err *err);
+int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out,
+                          struct atoll_err *err);
 void atoll__lattice_finish(struct atoll__lattice *l);
 
 static inline const uint64_t *atoll__lattice_bits(const struct atoll__lattice *l, uint32_t i)
@@ -52,6 +53,7 @@ static inline const uint64_t *atoll__lattice_bits(const struct atoll__lattice *l
 /** True when set `a` lies in set `b`. */
 bool atoll__lattice_inside(const struct atoll__lattice *l, uint32_t a, uint32_t b);
 /** Operators of b without a, ascending; returns their number (room for n_ops). */
-uint32_t atoll__lattice_difference(const struct atoll__lattice *l, uint32_t a, uint32_t b, uint32_t *ops);
+uint32_t atoll__lattice_difference(const struct atoll__lattice *l, uint32_t a, uint32_t b,
+                                   uint32_t *ops);
 
 #endif

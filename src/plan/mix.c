@@ -32,7 +32,8 @@ static bool at_least_as_good(const struct knapsack *k, const struct label *a, co
     return true;
 }
 
-/* A mix with more rate loads host and link more; that counts only where some mix can overload them. */
+/* A mix with more rate loads host and link more; that counts only where some mix can overload them.
+ */
 static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
                          uint32_t tpus)
 {
@@ -68,7 +69,8 @@ static int add(struct knapsack *k, uint32_t tpus, const struct label *x, struct 
     return 0;
 }
 
-static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32_t item, const struct atoll__mix_goal *g, struct atoll_err *err)
+static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32_t item,
+                    const struct atoll__mix_goal *g, struct atoll_err *err)
 {
     for (uint32_t from = 0; from + it->tpus <= g->tpus; from++) {
         for (uint32_t i = k->heads[from]; i != NONE; i = k->labels[i].next) {
@@ -93,7 +95,8 @@ static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32
     return 0;
 }
 
-static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uint32_t i, uint32_t *best, struct atoll__mix *out)
+static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uint32_t i,
+                  uint32_t *best, struct atoll__mix *out)
 {
     const struct label *x = &k->labels[i];
     double slow = 1;
@@ -103,7 +106,8 @@ static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uin
     const double rate_hz = x->rate_hz / slow;
     /* mW over Hz is mJ */
     const double energy_mj = x->active_mw / x->rate_hz + g->waiting_mw / rate_hz;
-    const bool better = g->objective == ATOLL_OBJECTIVE_ENERGY ? energy_mj < out->energy_mj : rate_hz > out->rate_hz;
+    const bool better = g->objective == ATOLL_OBJECTIVE_ENERGY ? energy_mj < out->energy_mj
+                                                               : rate_hz > out->rate_hz;
     if (*best == NONE || better) {
         *best = i;
         out->rate_hz = rate_hz;
@@ -111,7 +115,8 @@ static void judge(const struct knapsack *k, const struct atoll__mix_goal *g, uin
     }
 }
 
-int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items, const struct atoll__mix_goal *goal, struct atoll__mix *out,
+int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
+                    const struct atoll__mix_goal *goal, struct atoll__mix *out,
                     struct atoll_err *err)
 {
     struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY};
@@ -124,12 +129,14 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items, const
         rc = add_item(&k, &items[i], i, goal, err);
     }
     uint32_t best = NONE;
-    for (uint32_t t = 1; rc == 0 && t <= goal->tpus; t++) { /* few TPUs first, so that a tie leaves TPUs free */
+    for (uint32_t t = 1; rc == 0 && t <= goal->tpus;
+         t++) { /* few TPUs first, so that a tie leaves TPUs free */
         for (uint32_t i = k.heads[t]; i != NONE; i = k.labels[i].next) {
             judge(&k, goal, i, &best, out);
         }
     }
-    for (uint32_t i = best; rc == 0 && i != NONE && k.labels[i].item != NONE; i = k.labels[i].previous) {
+    for (uint32_t i = best; rc == 0 && i != NONE && k.labels[i].item != NONE;
+         i = k.labels[i].previous) {
         out->items[out->n++] = k.labels[i].item;
     }
     atoll_free(k.labels);

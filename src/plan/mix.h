@@ -16,26 +16,27 @@
 /** One kind of pipeline. */
 struct atoll__mix_item {
     uint32_t tpus;
-    uint32_t streams;    ///< replicas of its widest stage
-    double rate_hz;      ///< when nothing else slows it
+    uint32_t streams;                    ///< replicas of its widest stage
+    double rate_hz;                      ///< when nothing else slows it
     double load_frac[ATOLL__MIX_SHARED]; ///< of lock, threads and link at that rate; 1: all of it
-    double active_mw;    ///< energy above idle at that rate
-    uint32_t source;     ///< caller's number for it
+    double active_mw;                    ///< energy above idle at that rate
+    uint32_t source;                     ///< caller's number for it
 };
 struct atoll__mix_goal {
     uint32_t tpus;
-    uint32_t streams_max;  ///< sum of streams at most this
+    uint32_t streams_max;           ///< sum of streams at most this
     enum atoll_objective objective; ///< THROUGHPUT or ENERGY
-    double waiting_mw;     ///< power of the board with all TPUs idle
+    double waiting_mw;              ///< power of the board with all TPUs idle
 };
 struct atoll__mix {
     uint32_t items[ATOLL_TPUS_MAX]; ///< index into the given items, one per pipeline
     uint32_t n;
-    double rate_hz;                 ///< after host and link have slowed it
-    double energy_mj;               ///< per inference
+    double rate_hz;   ///< after host and link have slowed it
+    double energy_mj; ///< per inference
 };
 /** The best mix; n = 0 when no item fits. */
-int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items, const struct atoll__mix_goal *goal, struct atoll__mix *out,
+int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
+                    const struct atoll__mix_goal *goal, struct atoll__mix *out,
                     struct atoll_err *err);
 
 #endif

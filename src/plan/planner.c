@@ -14,9 +14,10 @@ int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_reque
                         struct atoll_err *err)
 {
     *pl = (struct atoll__planner){.request = r};
-    pl->oracle =
-        r->oracle ? *r->oracle
-                  : (struct atoll_oracle){.stage = cost_room_stage, .floor = atoll__planner_floor, .user = pl};
+    pl->oracle = r->oracle ? *r->oracle
+                           : (struct atoll_oracle){.stage = cost_room_stage,
+                                                   .floor = atoll__planner_floor,
+                                                   .user = pl};
     if (r->time_limit_s > 0) {
         pl->deadline_ns = atoll_now_ns() + (uint64_t)(r->time_limit_s * 1e9);
     }

@@ -41,9 +41,10 @@ static void make_limits(struct atoll__search *s)
     }
 }
 
-/* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that needs less energy than the
- * best known? mW times us is 1e-6 mJ. */
-static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_us, double active_mj)
+/* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that needs less energy than
+ * the best known? mW times us is 1e-6 mJ. */
+static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_us,
+                  double active_mj)
 {
     const struct atoll__goal *g = &s->goal;
     const double other = s->rate_of[s->tpus - tpus];
@@ -77,8 +78,8 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
         return true;
     }
     const uint32_t full = s->lattice->n - 1;
-    const double active_mj = crit[ATOLL__CRIT_ACTIVE] + s->lattice->sum[full].active_mj -
-                             s->lattice->sum[set].active_mj;
+    const double active_mj =
+        crit[ATOLL__CRIT_ACTIVE] + s->lattice->sum[full].active_mj - s->lattice->sum[set].active_mj;
     if (set == full) {
         return pays(s, k, 0, crit, active_mj);
     }
@@ -91,7 +92,8 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
     return false;
 }
 
-static int add_label(struct atoll__search *s, const struct atoll__label *label, struct atoll_err *err)
+static int add_label(struct atoll__search *s, const struct atoll__label *label,
+                     struct atoll_err *err)
 {
     if (beaten(s, label->set, label->tpus, label->crit)) {
         return 0;
@@ -104,7 +106,8 @@ static int add_label(struct atoll__search *s, const struct atoll__label *label, 
             link = &old->next;
         }
     }
-    const int rc = atoll_grow((void **)&s->labels, &s->cap_labels, (size_t)s->n_labels + 1, sizeof *s->labels);
+    const int rc =
+        atoll_grow((void **)&s->labels, &s->cap_labels, (size_t)s->n_labels + 1, sizeof *s->labels);
     if (rc != 0) {
         return atoll_fail_nomem(err, "search labels", (size_t)s->n_labels * sizeof *s->labels);
     }
@@ -116,8 +119,8 @@ static int add_label(struct atoll__search *s, const struct atoll__label *label, 
 }
 
 /* The label that follows `from` with a stage of these costs on r TPUs. */
-static struct atoll__label extend(const struct atoll__label *from, uint32_t from_index, uint32_t set, uint32_t r,
-                                  const struct atoll__stage_criteria *c)
+static struct atoll__label extend(const struct atoll__label *from, uint32_t from_index,
+                                  uint32_t set, uint32_t r, const struct atoll__stage_criteria *c)
 {
     struct atoll__label next = *from;
     const double interval_us = c->service_us / r;
@@ -139,7 +142,8 @@ static struct atoll__label extend(const struct atoll__label *from, uint32_t from
     return next;
 }
 
-static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct atoll__stage_criteria *c)
+static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint32_t to_set,
+                          const struct atoll__stage_criteria *c)
 {
     for (uint32_t k = 0; k < s->tpus; k++) {
         for (uint32_t i = *head_of(s, from_set, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
@@ -158,12 +162,14 @@ static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint
     return false;
 }
 
-static int add_all(struct atoll__search *s, uint32_t from_set, uint32_t to_set, const struct atoll__stage_criteria *c, struct atoll_err *err)
+static int add_all(struct atoll__search *s, uint32_t from_set, uint32_t to_set,
+                   const struct atoll__stage_criteria *c, struct atoll_err *err)
 {
     for (uint32_t k = 0; k < s->tpus; k++) {
         for (uint32_t i = *head_of(s, from_set, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
             for (uint32_t r = 1; k + r <= s->tpus && r <= s->replicas_max; r++) {
-                const struct atoll__label from = s->labels[i]; /* a copy: adding may move the labels */
+                const struct atoll__label from =
+                    s->labels[i]; /* a copy: adding may move the labels */
                 const struct atoll__label next = extend(&from, i, to_set, r, c);
                 if (promising(s, to_set, k + r, next.crit)) {
                     const int rc = add_label(s, &next, err);
@@ -211,7 +217,8 @@ void atoll__memo_finish(struct atoll__memo *m)
     *m = (struct atoll__memo){0};
 }
 
-static struct atoll__memo_entry *memo_slot(struct atoll__memo_entry *table, size_t cap, uint64_t key)
+static struct atoll__memo_entry *memo_slot(struct atoll__memo_entry *table, size_t cap,
+                                           uint64_t key)
 {
     size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (cap - 1);
     while (table[at].key != 0 && table[at].key != key) {
@@ -243,7 +250,8 @@ static int memo_reserve(struct atoll__memo *m, struct atoll_err *err)
 }
 
 /* Costs the segment between two down-sets, or remembers it. */
-static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops, struct atoll__stage_criteria *out, struct atoll_err *err)
+static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t *ops,
+                   struct atoll__stage_criteria *out, struct atoll_err *err)
 {
     int rc = memo_reserve(s->memo, err);
     if (rc != 0) {
@@ -272,7 +280,8 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
     return 0;
 }
 
-/* One stage, number `span` of those from down-set `from`: bound first, cost only if that leaves hope. */
+/* One stage, number `span` of those from down-set `from`: bound first, cost only if that leaves
+ * hope. */
 static int try_stage(struct atoll__search *s, uint32_t from, uint32_t span, uint32_t *ops,
                      struct atoll_err *err)
 {
@@ -348,14 +357,17 @@ uint32_t atoll__search_final(const struct atoll__search *s, uint32_t k)
     return *head_of(s, s->lattice->n - 1, k);
 }
 
-uint32_t atoll__search_stages(const struct atoll__search *s, uint32_t label, uint32_t *sets, uint32_t *replicas)
+uint32_t atoll__search_stages(const struct atoll__search *s, uint32_t label, uint32_t *sets,
+                              uint32_t *replicas)
 {
     uint32_t n = 0;
-    for (uint32_t i = label; s->labels[i].previous != ATOLL__LABEL_NONE; i = s->labels[i].previous) {
+    for (uint32_t i = label; s->labels[i].previous != ATOLL__LABEL_NONE;
+         i = s->labels[i].previous) {
         n++;
     }
     uint32_t at = n;
-    for (uint32_t i = label; s->labels[i].previous != ATOLL__LABEL_NONE; i = s->labels[i].previous) {
+    for (uint32_t i = label; s->labels[i].previous != ATOLL__LABEL_NONE;
+         i = s->labels[i].previous) {
         at--;
         sets[at] = s->labels[i].set;
         replicas[at] = s->labels[i].replicas;

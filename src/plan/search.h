@@ -2,8 +2,8 @@
 /**
  * @file search.h
  * Exact search over the cuts of one model: dynamic programming over down-sets with stage replicas
- * and Pareto labels. A label at (I, k) is a pipeline that runs the operators of down-set I on k TPUs;
- * only labels that no other one beats in every criterion are kept, so the labels of the full
+ * and Pareto labels. A label at (I, k) is a pipeline that runs the operators of down-set I on k
+ * TPUs; only labels that no other one beats in every criterion are kept, so the labels of the full
  * set are the Pareto front of each k (PipeDream's recursion, SOSP'19 section 3.1, on ideals as in
  * Tarnawski et al., NeurIPS'20, with labels instead of one value).
  */
@@ -76,14 +76,14 @@ struct atoll__search {
     const struct atoll_board *board;
     struct atoll_use use;
     uint32_t model;
-    uint32_t tpus;                 ///< K
-    uint32_t replicas_max;         ///< 1: one TPU a stage
-    unsigned judged;               ///< bit set of 1 << enum atoll__criterion
-    struct atoll_floor stage_floor;///< of any stage, see atoll_oracle.floor
-    double stage_extra_us;         ///< added to every stage's service (cost of pipelines beside it)
-    struct atoll__memo *memo;      ///< costs of segments of this lattice; shared by searches on it
+    uint32_t tpus;                  ///< K
+    uint32_t replicas_max;          ///< 1: one TPU a stage
+    unsigned judged;                ///< bit set of 1 << enum atoll__criterion
+    struct atoll_floor stage_floor; ///< of any stage, see atoll_oracle.floor
+    double stage_extra_us;    ///< added to every stage's service (cost of pipelines beside it)
+    struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
-    uint64_t deadline_ns;          ///< atoll_now_ns() at which to stop; 0: none
+    uint64_t deadline_ns; ///< atoll_now_ns() at which to stop; 0: none
     /* results */
     struct atoll__label *labels;
     uint32_t n_labels;
@@ -93,11 +93,13 @@ struct atoll__search {
     bool timed_out;
     double lower_us; ///< no plan on this lattice takes less: interval, or latency
     /* private */
-    double *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
+    double
+        *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
     double rate_of[ATOLL_TPUS_MAX + 1];  ///< most inferences per us of any mix on j TPUs
     double limit_us[ATOLL_TPUS_MAX + 1]; ///< THROUGHPUT: slowest stage that still pays on k TPUs
 };
-/** Least time of the operators between two sets in up to `stages` stages, summed over the stages, us. */
+/** Least time of the operators between two sets in up to `stages` stages, summed over the stages,
+ * us. */
 double atoll__floor_us(const struct atoll_floor *from, const struct atoll_floor *to,
                        const struct atoll_floor *stage, uint32_t stages);
 /** Fills left_us. */
@@ -107,6 +109,7 @@ void atoll__search_finish(struct atoll__search *s);
 /** First label of the whole model on exactly k TPUs, or ATOLL__LABEL_NONE. */
 uint32_t atoll__search_final(const struct atoll__search *s, uint32_t k);
 /** Stages of a label, first to last: sets[n] where each ends and replicas[n]; returns n (<= K). */
-uint32_t atoll__search_stages(const struct atoll__search *s, uint32_t label, uint32_t *sets, uint32_t *replicas);
+uint32_t atoll__search_stages(const struct atoll__search *s, uint32_t label, uint32_t *sets,
+                              uint32_t *replicas);
 
 #endif

@@ -29,7 +29,8 @@ struct world {
 };
 
 /* A layer stays on chip if it still fits, in order of operators; what does not fit costs time. */
-static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n, struct atoll_stage_cost *out, struct atoll_err *err)
+static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
+                       struct atoll_stage_cost *out, struct atoll_err *err)
 {
     const struct world *w = user;
     (void)model;
@@ -136,29 +137,31 @@ static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *
     }
 }
 
-/* The goal that a first search leaves for the next; none for criteria that are no objective alone. With
- * copies allowed a mix may beat one pipeline: a goal of THROUGHPUT then only has to keep the best pipeline
- * findable, so it is set where the pipeline takes all TPUs. */
+/* The goal that a first search leaves for the next; none for criteria that are no objective alone.
+ * With copies allowed a mix may beat one pipeline: a goal of THROUGHPUT then only has to keep the
+ * best pipeline findable, so it is set where the pipeline takes all TPUs. */
 static struct atoll__goal goal_after(const struct atoll__search *first, unsigned criterion)
 {
     struct atoll__goal g = {.best = INFINITY};
     for (uint32_t k = 1; k <= first->tpus; k++) {
-        for (uint32_t i = atoll__search_final(first, k); i != ATOLL__LABEL_NONE; i = first->labels[i].next) {
+        for (uint32_t i = atoll__search_final(first, k); i != ATOLL__LABEL_NONE;
+             i = first->labels[i].next) {
             g.best = fmin(g.best, first->labels[i].crit[criterion]);
         }
     }
     g.set = (criterion == ATOLL__CRIT_INTERVAL || criterion == ATOLL__CRIT_LATENCY) && g.best > 0;
-    g.objective = criterion == ATOLL__CRIT_LATENCY ? ATOLL_OBJECTIVE_LATENCY : ATOLL_OBJECTIVE_THROUGHPUT;
+    g.objective =
+        criterion == ATOLL__CRIT_LATENCY ? ATOLL_OBJECTIVE_LATENCY : ATOLL_OBJECTIVE_THROUGHPUT;
     return g;
 }
 
-static double search_best(const struct world *w, uint32_t tpus, uint32_t replicas_max, unsigned judged, unsigned criterion, bool two_steps)
+static double search_best(const struct world *w, uint32_t tpus, uint32_t replicas_max,
+                          unsigned judged, unsigned criterion, bool two_steps)
 {
     struct atoll__lattice l, narrow;
     struct atoll_floor floors[OPS_MAX] = {{0}};
-    const struct atoll_floor stage = {.work_us = w->host_us,
-                                      .stream_us = 1e9,
-                                      .output_us_per_byte = w->out_us_per_byte};
+    const struct atoll_floor stage = {
+        .work_us = w->host_us, .stream_us = 1e9, .output_us_per_byte = w->out_us_per_byte};
     for (uint32_t v = 0; v < w->n; v++) {
         floors[v].work_us = w->compute_us[v];
     }
@@ -166,7 +169,13 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
     struct atoll__memo memo = {0}, memo_narrow = {0};
-    struct atoll__search first = {.oracle = &oracle, .board = &board, .memo = &memo_narrow, .tpus = tpus, .replicas_max = replicas_max, .judged = judged, .stage_floor = stage};
+    struct atoll__search first = {.oracle = &oracle,
+                                  .board = &board,
+                                  .memo = &memo_narrow,
+                                  .tpus = tpus,
+                                  .replicas_max = replicas_max,
+                                  .judged = judged,
+                                  .stage_floor = stage};
     struct atoll__search s = first;
     struct atoll__spans spans, spans_narrow;
     assert_int_equal(atoll__spans_make(&l, &stage, &spans, NULL), 0);
@@ -184,10 +193,12 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     }
     assert_int_equal(atoll__search_run(&s, NULL), 0);
     for (uint32_t k = 1; k <= tpus; k++) {
-        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE; i = s.labels[i].next) {
+        for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE;
+             i = s.labels[i].next) {
             best = fmin(best, s.labels[i].crit[criterion]);
         }
-        for (uint32_t i = two_steps ? atoll__search_final(&first, k) : ATOLL__LABEL_NONE; i != ATOLL__LABEL_NONE; i = first.labels[i].next) {
+        for (uint32_t i = two_steps ? atoll__search_final(&first, k) : ATOLL__LABEL_NONE;
+             i != ATOLL__LABEL_NONE; i = first.labels[i].next) {
             best = fmin(best, first.labels[i].crit[criterion]);
         }
     }
@@ -217,21 +228,28 @@ static void equals_brute_force(void **state)
         make_world(&w, &r);
         const uint32_t tpus = 1 + (uint32_t)atoll_rng_below(&r, 4);
         for (uint32_t replicas_max = 1; replicas_max <= 4; replicas_max += 3) {
-            struct brute b = {.w = &w, .tpus = tpus, .replicas_max = replicas_max, .best = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}};
+            struct brute b = {
+                .w = &w,
+                .tpus = tpus,
+                .replicas_max = replicas_max,
+                .best = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}};
             const double zero[ATOLL__CRITERIA] = {0};
             brute_from(&b, 0, 0, zero);
             const unsigned every = (1u << ATOLL__CRITERIA) - 1;
             for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
                 const bool two = (round & 1) != 0;
-                assert_true(fabs(search_best(&w, tpus, replicas_max, 1u << c, c, two) - b.best[c]) < 1e-9);
-                assert_true(fabs(search_best(&w, tpus, replicas_max, every, c, two) - b.best[c]) < 1e-9);
+                assert_true(fabs(search_best(&w, tpus, replicas_max, 1u << c, c, two) - b.best[c]) <
+                            1e-9);
+                assert_true(fabs(search_best(&w, tpus, replicas_max, every, c, two) - b.best[c]) <
+                            1e-9);
             }
         }
         atoll__dag_finish(&w.g);
     }
 }
 
-/* topology facts 6.4: two branches b1(1)->b2(5), c1(5)->c2(1); three stages: one order gives 6, down-sets 5. */
+/* topology facts 6.4: two branches b1(1)->b2(5), c1(5)->c2(1); three stages: one order gives 6,
+ * down-sets 5. */
 static void down_sets_beat_one_order(void **state)
 {
     (void)state;
@@ -249,23 +267,25 @@ static void diamond_has_six(void **state)
     (void)state;
     struct atoll__dag g;
     const uint32_t from[] = {0, 0, 1, 2}, to[] = {1, 2, 3, 3};
-    const double out[4] = {1, 1, 1, 1}, work[4] = {1, 1, 1, 1};
+    const double out[4] = {1, 1, 1, 1};
+    const struct atoll_floor none[4] = {{0}};
     assert_int_equal(atoll__dag_of_edges(4, from, to, 4, out, &g, NULL), 0);
     struct atoll__lattice l;
-    assert_int_equal(atoll__lattice_build(&g, work, 100, &l, NULL), 0);
+    assert_int_equal(atoll__lattice_build(&g, none, 100, &l, NULL), 0);
     assert_int_equal(l.n, 6);
     assert_true(l.complete);
-    assert_int_equal(l.crossing[1], 1); /* {a} */
+    assert_int_equal(l.crossing[1], 1);       /* {a} */
     assert_int_equal(l.crossing[l.n - 2], 2); /* {a, b, c} */
     atoll__lattice_finish(&l);
-    assert_int_equal(atoll__lattice_build(&g, work, 1, &l, NULL), 0);
+    assert_int_equal(atoll__lattice_build(&g, none, 1, &l, NULL), 0);
     assert_false(l.complete);
     assert_int_equal(l.n, 5);
     atoll__lattice_finish(&l);
     atoll__dag_finish(&g);
 }
 
-/* Times 4,3,2,6,5 on a chain: slowest stage 11 with two stages, 8 with three, 20/3 with replicas on three TPUs. */
+/* Times 4,3,2,6,5 on a chain: slowest stage 11 with two stages, 8 with three, 20/3 with replicas on
+ * three TPUs. */
 static void chain_of_five(void **state)
 {
     (void)state;
@@ -279,30 +299,41 @@ static void chain_of_five(void **state)
     atoll__dag_finish(&w.g);
 }
 
-/* Soft cache, facts 6.4: six ops of 4, weights 1,1,2,3,3,2, 6 fit, 5 per unit spilled, 1 per stage. */
+/* Soft cache, facts 6.4: six ops of 4, weights 1,1,2,3,3,2, 6 fit, 5 per unit spilled, 1 per stage.
+ */
 static void soft_cache(void **state)
 {
     (void)state;
-    struct world w = {.n = 6, .compute_us = {4, 4, 4, 4, 4, 4}, .weight = {1, 1, 2, 3, 3, 2}, .cap = 6, .spill_us = 5, .host_us = 1};
+    struct world w = {.n = 6,
+                      .compute_us = {4, 4, 4, 4, 4, 4},
+                      .weight = {1, 1, 2, 3, 3, 2},
+                      .cap = 6,
+                      .spill_us = 5,
+                      .host_us = 1};
     const uint32_t from[] = {0, 1, 2, 3, 4}, to[] = {1, 2, 3, 4, 5};
     const double out[6] = {0};
     assert_int_equal(atoll__dag_of_edges(6, from, to, 5, out, &w.g, NULL), 0);
     const double interval[] = {55, 23, 9, 9};
     for (uint32_t k = 1; k <= 4; k++) {
-        assert_true(fabs(search_best(&w, k, 1, 1, ATOLL__CRIT_INTERVAL, false) - interval[k - 1]) < 1e-9);
+        assert_true(fabs(search_best(&w, k, 1, 1, ATOLL__CRIT_INTERVAL, false) - interval[k - 1]) <
+                    1e-9);
     }
     /* latency carries 0.5 a stage more in this world */
-    assert_true(fabs(search_best(&w, 1, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 55.5) < 1e-9);
-    assert_true(fabs(search_best(&w, 2, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 37.0) < 1e-9);
-    assert_true(fabs(search_best(&w, 3, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) - 28.5) < 1e-9);
+    assert_true(fabs(search_best(&w, 1, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) -
+                     55.5) < 1e-9);
+    assert_true(fabs(search_best(&w, 2, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) -
+                     37.0) < 1e-9);
+    assert_true(fabs(search_best(&w, 3, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) -
+                     28.5) < 1e-9);
     atoll__dag_finish(&w.g);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(diamond_has_six),    cmocka_unit_test(chain_of_five),      cmocka_unit_test(soft_cache),
-        cmocka_unit_test(down_sets_beat_one_order), cmocka_unit_test(equals_brute_force),
+        cmocka_unit_test(diamond_has_six),    cmocka_unit_test(chain_of_five),
+        cmocka_unit_test(soft_cache),         cmocka_unit_test(down_sets_beat_one_order),
+        cmocka_unit_test(equals_brute_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

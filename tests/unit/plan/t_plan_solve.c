@@ -181,11 +181,15 @@ static void what_does_not_apply_says_why(void **state)
 static void bad_requests(void **state)
 {
     (void)state;
-    static const char *const strategies[] = {"exact",        "",
-                                             "partition",    "partition:",
-                                             "partition:a",  "partition:+",
-                                             "partition:4+", "partition:0+1",
-                                             "partition:65", "replicas:2",
+    static const char *const strategies[] = {"",
+                                             "partition",
+                                             "partition:",
+                                             "partition:a",
+                                             "partition:+",
+                                             "partition:4+",
+                                             "partition:0+1",
+                                             "partition:65",
+                                             "replicas:2",
                                              "partition:3+2"};
     struct fixture f;
     open_soft_cache(&f, 4);
@@ -218,6 +222,26 @@ static void bad_requests(void **state)
     fixture_close(&f);
 }
 
+/* Facts: with a soft cache the best slowest stage on 3 TPUs is 9, which no rival's cut gives. */
+static void exact_is_proven(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_soft_cache(&f, 3);
+    f.request.objective = ATOLL_OBJECTIVE_THROUGHPUT;
+    struct atoll_plan *p = fixture_solve(&f, "exact");
+    assert_close(p->interval_us, 9);
+    assert_close(p->lower_bound, 9);
+    assert_close(p->gap_frac, 0);
+    atoll_plan_close(&p);
+    f.request.objective = ATOLL_OBJECTIVE_LATENCY;
+    p = fixture_solve(&f, "exact");
+    assert_close(p->latency_us, 27);
+    assert_close(p->gap_frac, 0);
+    atoll_plan_close(&p);
+    fixture_close(&f);
+}
+
 static void compare_finds_the_best(void **state)
 {
     (void)state;
@@ -227,7 +251,7 @@ static void compare_finds_the_best(void **state)
     struct atoll_err err = {0};
     struct atoll_comparison c;
     assert_int_equal(atoll_plan_compare(&f.request, &c, &err), 0);
-    assert_int_equal(c.n_plans, 4 + 5); /* strategies and the 5 partitions of 4 */
+    assert_int_equal(c.n_plans, 5 + 5); /* strategies and the 5 partitions of 4 */
     for (uint32_t i = 0; i < c.n_plans; i++) {
         if (c.plans[i]->skipped) {
             continue;
@@ -308,6 +332,7 @@ int main(void)
         cmocka_unit_test(partitions_run_side_by_side),
         cmocka_unit_test(what_does_not_apply_says_why),
         cmocka_unit_test(bad_requests),
+        cmocka_unit_test(exact_is_proven),
         cmocka_unit_test(compare_finds_the_best),
         cmocka_unit_test(several_models_have_their_shares),
         cmocka_unit_test(every_allocation_may_fail),
