@@ -262,9 +262,10 @@ static void compare_finds_the_best(void **state)
         assert_true(c.plans[i]->energy_mj >= c.plans[c.best[ATOLL_OBJECTIVE_ENERGY]]->energy_mj);
         assert_non_null(c.plans[i]->next_tpu);
     }
-    /* Segments: the whole; 1 + 2 + 3 + 4 + 5 of the compiler's cuts, the whole of them not again.
-     */
-    assert_true(f.table.calls <= 15);
+    /* Segments: 1 + 2 + 3 + 4 + 5 of the compiler's cuts, the whole of them once; the exact search
+     * may look at each of the 21 once at block boundaries and once among all, and so again for one
+     * TPU more. */
+    assert_true(f.table.calls <= 15 + 4 * 21);
     atoll_comparison_finish(&c);
     fixture_close(&f);
 }
