@@ -125,6 +125,12 @@ static bool begin_phase(struct sim *s, uint32_t tpu, enum sim_phase phase)
         return t->loading && work(s, t, s->board->load_us.value * 1e3 * t->factor);
     case PHASE_LOAD:
         return t->loading && flow(s, tpu, slot->load_mib, s->board->load_us_per_mib.value * 1e3);
+    case PHASE_FIRST:
+        if (!slot->streams || !work(s, t, s->board->stream_us.value * 1e3 * t->factor)) {
+            return false;
+        }
+        atoll__sim_state(s, tpu, SIM_STREAM, 0);
+        return true;
     case PHASE_LAYER:
         return t->group < drive->n_groups && layer(s, tpu, &drive->groups[t->group++]);
     case PHASE_OUTPUT:
@@ -234,6 +240,7 @@ static void account(struct sim_tpu *t, uint64_t ns)
     case PHASE_LOAD:
         t->load_ns += ns;
         break;
+    case PHASE_FIRST:
     case PHASE_LAYER:
         t->stream_ns += ns;
         break;

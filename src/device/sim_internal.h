@@ -10,6 +10,7 @@
  *   INPUT    input and instructions over the link
  *   SETUP    fixed part of loading parameters      } only when the slot is not resident
  *   LOAD     parameters over the link              }
+ *   FIRST    what streaming costs once per inference; only when some layer streams
  *   LAYERS   one after the other: compute and parameter streaming start together, the layer ends
  *            when both have ended
  *   OUTPUT   results over the link
@@ -56,6 +57,7 @@ struct sim_slot {
     uint32_t tpu, cache_group;
     uint64_t epoch; ///< residency: equals the TPU's epoch while its parameters are in the cache
     double input_mib, output_mib, load_mib;
+    bool streams;
     struct sim_drive by[2]; ///< by enum atoll_drive
 };
 
@@ -73,6 +75,7 @@ enum sim_phase {
     PHASE_INPUT,
     PHASE_SETUP,
     PHASE_LOAD,
+    PHASE_FIRST,
     PHASE_LAYER,
     PHASE_OUTPUT,
     PHASE_UNPACK

@@ -81,6 +81,10 @@ int atoll__sim_slot_init(struct sim_slot *s, const struct sim *sim, const struct
     s->input_mib = (double)(p->input_bytes + p->instruction_bytes) / MIB;
     s->output_mib = (double)p->output_bytes / MIB;
     s->load_mib = (double)p->on_chip_bytes / MIB;
+    for (uint32_t i = 0; i < p->n_layers; i++) {
+        s->streams =
+            s->streams || (p->layers[i].stream_bytes > 0 && p->layers[i].kind != ATOLL_BOUND_CPU);
+    }
     for (int d = 0; d < 2; d++) {
         const struct atoll_drive_cost *c =
             atoll_board_drive(sim->board, &sim->use, (enum atoll_drive)d);

@@ -42,6 +42,7 @@ static void random_load(struct atoll_rng *r, struct load *l)
     b->host_threads = (uint32_t)atoll_rng_below(r, 4);
     b->shared_link_mib_per_s =
         fix_q(atoll_rng_below(r, 3) == 0 ? 0 : 100 + 1500 * atoll_rng_unit(r));
+    b->stream_us = fix_q(pick(r, 300));
     b->leak_mw_per_c = fix_q(pick(r, 10));
     b->thermal_c_per_w = fix_q(40);
     b->thermal_tau_s = fix_q(1 + atoll_rng_unit(r));
@@ -194,12 +195,14 @@ static double alone_us(const struct load *l, uint32_t i, enum atoll_drive drive,
         us += b->load_us.value +
               fmax(b->load_us_per_mib.value, least) * (double)p->on_chip_bytes / mib;
     }
+    bool streams = false;
     for (uint32_t k = 0; k < p->n_layers; k++) {
+        streams = streams || p->layers[k].stream_bytes > 0;
         const double compute = p->layers[k].cycles / 500 * c->compute_scale.value;
         us += fmax(compute, fmax(b->stream_us_per_mib.value, least) *
                                 (double)p->layers[k].stream_bytes / mib);
     }
-    return us;
+    return us + (streams ? b->stream_us.value : 0);
 }
 
 static void alone_is_the_formula(void **state)
