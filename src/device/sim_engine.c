@@ -94,10 +94,6 @@ static bool claim_cache(struct sim_tpu *t, struct sim_slot *slot, uint32_t index
 static bool layer(struct sim *s, uint32_t tpu, const struct sim_group *g)
 {
     struct sim_tpu *t = &s->tpus[tpu];
-    if (g->waits) {
-        atoll__sim_state(s, tpu, SIM_STREAM, 0);
-        return work(s, t, g->compute_ns * t->factor);
-    }
     const bool computes = work(s, t, g->compute_ns * t->factor * (double)(1u << t->divider));
     const bool streams = flow(s, tpu, g->stream_mib, s->board->stream_us_per_mib.value * 1e3);
     if (computes) {
@@ -255,13 +251,6 @@ static void account(struct sim_tpu *t, uint64_t ns)
     }
 }
 
-/* The group under way is arithmetic (not the fixed part of streaming). */
-static bool computing(const struct sim *s, const struct sim_tpu *t)
-{
-    const struct sim_drive *drive = &s->slots[t->job.slot].by[s->drive];
-    return t->phase == PHASE_LAYER && !drive->groups[t->group - 1u].waits;
-}
-
 /* Ends the halves that are due; true when the phase has ended. */
 static bool end_halves(struct sim *s, uint32_t tpu)
 {
@@ -271,7 +260,7 @@ static bool end_halves(struct sim *s, uint32_t tpu)
     }
     if (t->work_ns <= s->now_ns) {
         t->work_ns = SIM_NEVER;
-        if (computing(s, t)) { /* what follows in this layer is exposed streaming */
+        if (t->phase == PHASE_LAYER) { /* what follows in this layer is exposed streaming */
             t->compute_ns += s->now_ns - t->phase_ns;
             t->phase_ns = s->now_ns;
             if (t->flowing) {

@@ -42,7 +42,6 @@ struct sim_group {
     double compute_ns; ///< at full clock
     double stream_mib; ///< 0: nothing streams
     double dynamic_mw; ///< arithmetic, on top of compute_mw, at full clock
-    bool waits;        ///< no arithmetic: the fixed part of streaming, compute_ns long at any clock
 };
 
 /** What depends on the way of driving: host constants, and the scale of compute. */

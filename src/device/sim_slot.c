@@ -53,13 +53,9 @@ static int init_drive(struct sim_drive *d, const struct sim *sim, const struct a
     d->rest_ns = (call_us - serial_us + p->cpu_us) * 1e3;
     d->input_ns_per_mib = p->n_tpu_ops > 0 ? c->input_us_per_mib.value * 1e3 : 0;
     d->output_ns_per_mib = p->n_tpu_ops > 0 ? c->output_us_per_mib.value * 1e3 : 0;
-    d->groups = atoll_calloc(p->n_layers + 1u, sizeof *d->groups);
+    d->groups = atoll_calloc(p->n_layers > 0 ? p->n_layers : 1, sizeof *d->groups);
     if (d->groups == NULL) {
         return atoll_fail_nomem(err, "layers of a segment", p->n_layers * sizeof *d->groups);
-    }
-    if (p->off_chip_bytes > 0 && sim->board->stream_us.value > 0) {
-        d->groups[d->n_groups++] =
-            (struct sim_group){.compute_ns = sim->board->stream_us.value * 1e3, .waits = true};
     }
     bool open = false;
     for (uint32_t i = 0; i < p->n_layers; i++) {
