@@ -73,4 +73,10 @@ go 2
 go 2 demo --frobnicate
 go 2 check --frobnicate
 go 0 --help
+# The commands that the demo ends with stand in the README, where a test runs them.
+next=$(sed -n 's/^  \(build\/atoll .*\)$/\1/p' "$run")
+[ "$(echo "$next" | wc -l)" = 3 ] || fail "the demo does not end with three commands: $next"
+echo "$next" | while read -r line; do
+    grep -qxF -- "$line" "$(dirname "$run")/README.md" || fail "not in the README: $line"
+done
 echo passed
