@@ -28,7 +28,9 @@ int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct 
         return atoll_fail(err, ATOLL_EBUSY, "%s: %s: locked by another process for more than %d s",
                           s->path, action, BUSY_MS / 1000);
     case SQLITE_NOMEM:
-        return atoll_fail(err, ATOLL_ENOMEM, "%s: %s: out of memory", s->path, action);
+        return atoll_fail(err, ATOLL_ENOMEM,
+                          "%s: %s: out of memory, or the file is damaged and asks for too much",
+                          s->path, action);
     case SQLITE_FULL:
         return atoll_fail(err, ATOLL_EIO, "%s: %s: the disk is full", s->path, action);
     case SQLITE_CORRUPT:
