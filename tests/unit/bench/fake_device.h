@@ -28,6 +28,9 @@ struct fake {
     enum atoll_drive drive;
     uint32_t pipelines;
     bool lose; ///< swallow the next completion
+    uint64_t
+        spike_every; ///< each so many inferences one takes 10 ms longer; others differ by up to 4 us
+    uint64_t submitted;
 };
 
 static struct fake *fake_of(struct atoll_device *d)
@@ -80,6 +83,11 @@ static int fake_submit(struct atoll_device *d, uint32_t slot, uint64_t tag,
     const uint64_t load = f->loaded[slot] ? 0 : f->load_ns;
     f->loaded[slot] = true;
     f->busy_until_ns[tpu] = start + load + f->service_ns[tpu];
+    if (f->spike_every) {
+        f->submitted++;
+        f->busy_until_ns[tpu] += f->submitted % f->spike_every == 0 ? 10000000
+                                                                    : f->submitted % 5 * 1000;
+    }
     f->under_way[tpu]++;
     f->under_way_max = f->under_way[tpu] > f->under_way_max ? f->under_way[tpu] : f->under_way_max;
     fake_add(f, (struct atoll_device_event){.kind = ATOLL_EVENT_DONE,
