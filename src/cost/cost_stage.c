@@ -16,6 +16,7 @@ struct pass {
     const uint32_t *ops;
     uint32_t n;
     uint32_t *pos; ///< place of each operator of the model in the segment; OUTSIDE
+    bool run;      ///< the operators are a run of the file's order: first, first + 1, ...
     struct atoll__sums sums;
     struct atoll__mix mix;
     struct atoll__situation situation;
@@ -35,6 +36,24 @@ static void use_span(const struct pass *p, const struct atoll__cost_tensor *root
 {
     *first = OUTSIDE;
     *last = 0;
+    if (p->run) { /* uses stand in file order: the ends decide, mostly at once */
+        const uint32_t *uses = p->c->refs + root->uses_at;
+        const uint32_t low = p->ops[0];
+        const uint32_t high = p->ops[p->n - 1u];
+        uint32_t i = 0;
+        uint32_t end = root->n_uses;
+        while (i < end && uses[i] < low) {
+            i++;
+        }
+        while (end > i && uses[end - 1u] > high) {
+            end--;
+        }
+        if (i < end) {
+            *first = uses[i] - low;
+            *last = uses[end - 1u] - low;
+        }
+        return;
+    }
     for (uint32_t i = 0; i < root->n_uses; i++) {
         const uint32_t at = p->pos[p->c->refs[root->uses_at + i]];
         if (at != OUTSIDE) {
@@ -199,6 +218,7 @@ static int place(struct pass *p, struct atoll_err *err)
                               p->ops[i]);
         }
         p->pos[p->ops[i]] = i;
+        p->run = p->run && p->ops[i] == p->ops[0] + i;
     }
     return 0;
 }
@@ -240,7 +260,7 @@ int atoll_cost_stage(const struct atoll_cost *c, const struct atoll_board *b,
             return atoll_fail_nomem(err, "segment", (size_t)n_ops * sizeof *heap);
         }
     }
-    struct pass p = {.c = c, .ops = ops, .n = n, .pos = heap != NULL ? heap : stack};
+    struct pass p = {.c = c, .ops = ops, .n = n, .pos = heap != NULL ? heap : stack, .run = true};
     memset(p.pos, 0xff, (size_t)n_ops * sizeof *p.pos);
     const int rc = place(&p, err);
     if (rc == 0) {

@@ -20,13 +20,35 @@ static void near(double a, double b, const char *what)
     }
 }
 
-/** A random run of operators in file order. */
+/** The second operator reads nothing that the first makes. */
+static bool independent(const struct atoll_model *m, uint32_t first, uint32_t second)
+{
+    for (uint32_t i = 0; i < m->ops[second].n_inputs; i++) {
+        const int32_t t = m->ops[second].inputs[i];
+        if (t >= 0 && m->tensors[t].producer == (int32_t)first) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** A random run of operators, in file order or (half the time, where the graph allows) swapped at
+ *  some places, so that it is no run. */
 static uint32_t random_segment(struct atoll_rng *r, const struct atoll_model *m, uint32_t *ops)
 {
     const uint32_t from = (uint32_t)atoll_rng_below(r, m->n_ops);
     const uint32_t n = 1u + (uint32_t)atoll_rng_below(r, m->n_ops - from);
     for (uint32_t i = 0; i < n; i++) {
         ops[i] = from + i;
+    }
+    if (atoll_rng_below(r, 2) == 0) {
+        for (uint32_t i = 0; i + 1u < n; i += 1u + (uint32_t)atoll_rng_below(r, 3)) {
+            if (independent(m, ops[i], ops[i + 1u])) {
+                const uint32_t kept = ops[i];
+                ops[i] = ops[i + 1u];
+                ops[i + 1u] = kept;
+            }
+        }
     }
     return n;
 }
