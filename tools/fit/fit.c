@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     int rc = run(&f, &o, &err);
     if (rc == 0) {
         fit_report(&f, o.rows);
+        rc = fit_extra(&f, &err);
     }
     if (rc == 0 && o.write) {
         rc = fit_write(&f, o.source, &err);

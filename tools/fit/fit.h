@@ -82,8 +82,10 @@ struct fit {
     size_t n_rows, cap_rows;
     struct fit_param params[FIT_PARAMS_MAX];
     int n_params;
-    double chip[FIT_CLASSES]; ///< factors at hand
-    const char *data;         ///< directory of the tables
+    double chip[FIT_CLASSES];        ///< factors at hand
+    double load_ms, load_ms_per_mib; ///< loading parameters on USB 3
+    double mj_per_gmac;              ///< arithmetic on the Dev Board Micro
+    const char *data;                ///< directory of the tables
 };
 
 /* fit_models.c */
@@ -121,6 +123,10 @@ double fit_predict(const struct fit *f, const struct fit_row *row);
 /** Least squares over the rows for which use[i]; starts from the parameters at hand. */
 int fit_solve(struct fit *f, const bool *use, int iterations, bool with_u95, struct atoll_err *err);
 int fit_cross_validate(struct fit *f, struct atoll_err *err);
+
+/* fit_extra.c */
+/** Loading and energy: fits and prints. */
+int fit_extra(struct fit *f, struct atoll_err *err);
 
 /* fit_report.c, fit_write.c, fit_svg.c */
 void fit_report(const struct fit *f, bool rows);
