@@ -76,6 +76,27 @@ static void send(struct synth *s, struct atoll_meter *m, struct atoll_wire_frame
     atoll_meter_push(m, bytes, n, arrival(s));
 }
 
+/* The calibration as the meter believes it; ranges of the frame's fields cut what does not fit. */
+static void introduce_channel(struct synth *s, struct atoll_meter *m, uint32_t c)
+{
+    const struct atoll_meter_channel *k = &m->setup.channels[c];
+    struct atoll_wire_frame f = {
+        .type = ATOLL_WIRE_CHANNEL,
+        .channel = {.index = (uint8_t)c,
+                    .kind = ATOLL_WIRE_CURRENT,
+                    .rail = (uint8_t)c,
+                    .nominal_mv = (uint16_t)fmin(k->volt * 1e3, UINT16_MAX),
+                    .zero_256 = (int32_t)(k->zero_code * 256),
+                    .gain = (uint32_t)fmin(k->ma_per_code * 1e6, UINT32_MAX),
+                    .gain_u_ppm = (uint16_t)fmin(k->u_gain_frac * 1e6, UINT16_MAX),
+                    .zero_u_256 = (uint16_t)fmin(k->u_zero_code * 256, UINT16_MAX)}};
+    const char *name = m->rails[c].name;
+    for (size_t i = 0; i < sizeof f.channel.name && name[i] != '\0'; i++) {
+        f.channel.name[i] = name[i];
+    }
+    send(s, m, &f);
+}
+
 /* What the host needs to read scans; said again each second, since a line can lose it. */
 static void introduce(struct synth *s, struct atoll_meter *m)
 {
@@ -97,6 +118,9 @@ static void introduce(struct synth *s, struct atoll_meter *m)
                                     .stat = {.scans = (uint32_t)s->scan, .supply_mv = 5000}};
     send(s, m, &hello);
     send(s, m, &config);
+    for (uint32_t c = 0; c < s->n; c++) {
+        introduce_channel(s, m, c);
+    }
     send(s, m, &stat);
 }
 
