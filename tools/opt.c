@@ -134,14 +134,10 @@ static int set_real(struct call *call, const struct opt *o, const char *value, d
     return 0;
 }
 
-static int set_choice(struct call *call, const struct opt *o, const char *value, unsigned *out)
+static int fail_choice(struct call *call, const struct opt *o, const char *value)
 {
     struct atoll_buf expected = {0};
     for (unsigned i = 0; o->choices[i]; i++) {
-        if (strcmp(o->choices[i], value) == 0) {
-            *out = i;
-            return 0;
-        }
         atoll_buf_printf(&expected, "%s%s",
                          i == 0              ? ""
                          : o->choices[i + 1] ? ", "
@@ -151,6 +147,17 @@ static int set_choice(struct call *call, const struct opt *o, const char *value,
     const int code = fail_value(call, o, value, expected.data ? expected.data : "a known choice");
     atoll_buf_finish(&expected);
     return code;
+}
+
+static int set_choice(struct call *call, const struct opt *o, const char *value, unsigned *out)
+{
+    for (unsigned i = 0; o->choices[i]; i++) {
+        if (strcmp(o->choices[i], value) == 0) {
+            *out = i;
+            return 0;
+        }
+    }
+    return fail_choice(call, o, value);
 }
 
 static int add_item(struct call *call, const struct opt *o, const char *value, struct opt_list *out)

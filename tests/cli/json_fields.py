@@ -5,6 +5,7 @@ usage: json_fields.py ATOLL
 """
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -214,6 +215,24 @@ def sweep():
         assert json.load(f)
     j = answer('compare', 'compare', 'whole.db', 'merged.db')
     assert j['regression'] is False and j['worse'] == 0
+    lock = sqlite3.connect('merged.db', isolation_level=None)
+    lock.execute('BEGIN EXCLUSIVE')
+    run('bench', 'small.yaml', '--db', 'merged.db', '--resume', code=5)
+    lock.close()
+
+
+def regression():
+    """Half the clock is slower beyond noise; the other way round it is not worse."""
+    for clock in ('max', 'standard'):
+        with open('clock.yaml', 'w', encoding='utf-8') as f:
+            f.write(EXPERIMENT.replace('repeats: 2', 'repeats: 5').replace('tpus: [1, 2]', 'tpus: [1]')
+                    .replace('keep_trace: all', 'keep_trace: none') + f'clock: {clock}\n')
+        run('bench', 'clock.yaml', '--db', f'{clock}.db', '--quiet')
+    j = answer('compare', 'compare', 'max.db', 'standard.db', code=1)
+    assert j['regression'] is True and j['worse'] > 0
+    assert all(c['ratio'] > 1 for c in j['changes'] if c['worse'] and c['metric'] == 'p50_us')
+    j = answer('compare', 'compare', 'standard.db', 'max.db')
+    assert j['regression'] is False and j['better'] > 0
 
 
 def main():
@@ -224,6 +243,7 @@ def main():
         plans()
         devices_and_run()
         sweep()
+        regression()
         os.chdir('/')
     print('all answers hold their fields')
 
