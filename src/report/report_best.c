@@ -13,19 +13,6 @@
 /* A p-value below this is more than noise, after Holm. */
 #define ALPHA 0.05
 
-/* Names of equal arrangements in order of plainness; others come after. */
-static int plainness(const char *strategy)
-{
-    static const char *const order[] = {"single", "replicas", "vendor", "smallest_resident",
-                                        "exact"};
-    for (int i = 0; i < 5; i++) {
-        if (strcmp(strategy, order[i]) == 0) {
-            return i;
-        }
-    }
-    return 5;
-}
-
 static uint64_t shape_of(const struct atoll__data *d, const struct atoll__config *c)
 {
     if (c->plan >= 0) {
@@ -57,7 +44,8 @@ static bool plainer(const struct atoll__data *d, const struct atoll__config *a,
     if (a->tpus != b->tpus) {
         return a->tpus < b->tpus;
     }
-    return plainness(d->strategies[a->strategy]) < plainness(d->strategies[b->strategy]);
+    return atoll__report_plainness(d->strategies[a->strategy]) <
+           atoll__report_plainness(d->strategies[b->strategy]);
 }
 
 /* The model's different arrangements under a workload that have the metric. */

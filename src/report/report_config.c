@@ -52,6 +52,18 @@ const char *atoll__report_arrangement(struct atoll_arena *a, const char *strateg
     return s ? s : "?";
 }
 
+int atoll__report_plainness(const char *strategy)
+{
+    static const char *const order[] = {"single", "replicas", "vendor", "smallest_resident",
+                                        "exact"};
+    const int n = (int)(sizeof order / sizeof *order);
+    int i = 0;
+    while (i < n && strcmp(strategy, order[i]) != 0) {
+        i++;
+    }
+    return i;
+}
+
 /* ------------------------------------------------------------------------- plans and stages */
 
 static int compare_stage(const void *x, const void *y)
@@ -69,6 +81,32 @@ static int compare_plan_stage(const struct atoll__plan *p, const struct atoll_st
     int c = strcmp(p->row.model, s->model);
     c = c ? c : strcmp(p->row.strategy, s->strategy);
     return c ? c : (p->row.tpus > s->tpus_key) - (p->row.tpus < s->tpus_key);
+}
+
+int64_t atoll__report_replicas(const struct atoll_stage_row *s)
+{
+    int64_t n = 1;
+    for (const char *c = s->tpus ? s->tpus : ""; *c; c++) {
+        n += *c == ',';
+    }
+    return n;
+}
+
+/* Number of one pipeline's stages, *i moved past them. Pipelines are summed up, so their order does
+ * not matter; one stage on eight TPUs is eight pipelines of one stage. */
+static uint64_t pipeline_shape(const struct atoll__data *d, size_t *i, size_t end)
+{
+    const struct atoll_stage_row *first = &d->stages[*i];
+    const bool alone = *i + 1 == end || d->stages[*i + 1].pipeline != first->pipeline;
+    const uint64_t copies = alone ? (uint64_t)atoll__report_replicas(first) : 1;
+    uint64_t h = 1;
+    for (; *i < end && d->stages[*i].pipeline == first->pipeline; ++*i) {
+        const struct atoll_stage_row *s = &d->stages[*i];
+        const int64_t key[] = {s->stage, s->n_ops, s->first_op, s->last_op,
+                               alone ? 1 : atoll__report_replicas(s)};
+        h = atoll_fnv1a(key, sizeof key, h);
+    }
+    return h * copies;
 }
 
 /* Finds a plan's stages and a number that is equal for equal arrangements, whatever the strategy
@@ -89,19 +127,29 @@ static void shape_plan(struct atoll__data *d, struct atoll__plan *p)
         low++;
     }
     p->n_stages = low - p->stages;
-    p->shape = atoll_fnv1a(p->row.strategy, strlen(p->row.strategy), (uint64_t)p->row.tpus);
-    if (p->n_stages > 0) {
-        p->shape = 1;
+    p->shape = p->n_stages ? 0 : atoll_fnv1a(p->row.strategy, strlen(p->row.strategy), 1);
+    for (size_t i = p->stages; i < low;) {
+        p->shape += pipeline_shape(d, &i, low);
     }
-    for (size_t i = p->stages; i < low; i++) {
-        const struct atoll_stage_row *s = &d->stages[i];
-        int64_t replicas = 1;
-        for (const char *c = s->tpus ? s->tpus : ""; *c; c++) {
-            replicas += *c == ',';
-        }
-        const int64_t key[] = {s->pipeline, s->stage, s->n_ops, s->first_op, s->last_op, replicas};
-        p->shape = atoll_fnv1a(key, sizeof key, p->shape);
+}
+
+static int64_t tpus_of(const struct atoll__plan *p)
+{
+    return p->row.tpus_used > 0 ? p->row.tpus_used : p->row.tpus;
+}
+
+/* True when a is the better answer to "how many TPUs hold it all": nothing streamed with fewer
+ * TPUs, else less streamed; of equal ones the plainer name. */
+static bool holds_better(const struct atoll__plan *a, const struct atoll__plan *b)
+{
+    const double off_a = fmax(a->row.off_chip_bytes, 0), off_b = fmax(b->row.off_chip_bytes, 0);
+    if (off_a < off_b || off_a > off_b) {
+        return off_a < off_b;
     }
+    if (tpus_of(a) != tpus_of(b)) {
+        return tpus_of(a) < tpus_of(b);
+    }
+    return atoll__report_plainness(a->row.strategy) < atoll__report_plainness(b->row.strategy);
 }
 
 /* How many TPUs until nothing streams: of plans that are one pipeline. */
@@ -118,19 +166,12 @@ static void note_residency(struct atoll__data *d)
         if (p->row.skipped || p->row.n_pipelines != 1 || !isfinite(p->row.off_chip_bytes)) {
             continue;
         }
-        const int64_t used = p->row.tpus_used > 0 ? p->row.tpus_used : p->row.tpus;
-        if (used == 1) {
+        if (tpus_of(p) == 1) {
             m->off_one_bytes = p->row.off_chip_bytes;
         }
-        const struct atoll__plan *best = m->resident_plan >= 0 ? &d->plans[m->resident_plan] : NULL;
-        if (p->row.off_chip_bytes <= 0) {
-            if (m->resident_tpus == 0 || used < m->resident_tpus) {
-                m->resident_tpus = used;
-                m->resident_plan = (int64_t)i;
-            }
-        } else if (m->resident_tpus == 0 &&
-                   (!best || p->row.off_chip_bytes < best->row.off_chip_bytes)) {
+        if (m->resident_plan < 0 || holds_better(p, &d->plans[m->resident_plan])) {
             m->resident_plan = (int64_t)i;
+            m->resident_tpus = p->row.off_chip_bytes > 0 ? 0 : tpus_of(p);
         }
     }
 }

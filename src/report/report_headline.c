@@ -112,10 +112,11 @@ static int kind_of(const struct atoll__data *d, const struct atoll__config *c)
                : strchr(s, '+')             ? MIXED
                                             : PIPELINE;
     }
-    if (p->row.n_pipelines <= 1) {
-        return p->n_stages <= 1 ? ONE : PIPELINE;
+    /* Replicas are one stage on several TPUs, or several pipelines of one stage. */
+    if ((int64_t)p->n_stages <= p->row.n_pipelines) {
+        return p->row.tpus_used > 1 ? REPLICAS : ONE;
     }
-    return (int64_t)p->n_stages == p->row.n_pipelines ? REPLICAS : MIXED;
+    return p->row.n_pipelines <= 1 ? PIPELINE : MIXED;
 }
 
 static const char *winners(const struct atoll__data *d, struct atoll_arena *a, enum atoll__metric m)

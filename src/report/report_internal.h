@@ -117,6 +117,10 @@ int atoll__report_headline(const struct atoll__data *d, struct atoll_verdict *v,
 const char *atoll__report_label(const struct atoll__data *d, uint32_t model);
 /** "vendor cuts on 3 TPUs", for sentences; in the arena, "?" without memory. */
 const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus);
+/** TPUs that share a stage: 1 and more. */
+int64_t atoll__report_replicas(const struct atoll_stage_row *s);
+/** Order of names of equal arrangements: the plainest is 0. */
+int atoll__report_plainness(const char *strategy);
 const char *atoll__metric_unit(enum atoll__metric m); ///< unit shown: "ms", "per second", "mJ"
 double atoll__metric_scale(enum atoll__metric m);     ///< from stored to shown
 const char *atoll__metric_name(enum atoll__metric m); ///< "latency", "throughput", "energy"

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define TRACES_MAX 8
+#define TRACES_MAX 12
 #define POINTS_MAX 4000
-#define SPANS_MAX 2000
+#define SPANS_MAX  2000
 
 struct candidate {
     int64_t run, repeat;
@@ -79,18 +79,17 @@ static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *
 static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, size_t n,
                         uint64_t zero_ns)
 {
-    static const char *const names[] = {"tpu", "kind", "item", "s", "e"};
+    static const char *const names[] = {"tpu", "kind", "s", "e"};
     n = n > SPANS_MAX ? SPANS_MAX : n;
     atoll_buf_puts(b, ",\"spans\":{");
-    for (size_t k = 0; k < 5; k++) {
+    for (size_t k = 0; k < 4; k++) {
         atoll_buf_printf(b, "%s\"%s\":[", k ? "," : "", names[k]);
         for (size_t i = 0; i < n; i++) {
             const struct atoll_span *p = &spans[i];
-            const double value[] = {p->tpu, p->kind, (double)p->item,
-                                    ((double)p->start_ns - (double)zero_ns) * 1e-6,
+            const double value[] = {p->tpu, p->kind, ((double)p->start_ns - (double)zero_ns) * 1e-6,
                                     ((double)p->end_ns - (double)zero_ns) * 1e-6};
             atoll_buf_puts(b, i ? "," : "");
-            atoll__text_number(b, value[k], 9);
+            atoll__text_number(b, value[k], 7);
         }
         atoll_buf_puts(b, "]");
     }

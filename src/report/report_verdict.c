@@ -192,56 +192,90 @@ static const char *largest_part(const struct atoll_stage_row *s, double *us)
     return names[k];
 }
 
+/* Time between inputs of a stage at full load. */
+static double interval_us(const struct atoll_stage_row *s)
+{
+    return s->service_us / (double)atoll__report_replicas(s);
+}
+
+/* One pipeline: its slowest and its fastest stage. */
+struct pipe {
+    const struct atoll_stage_row *slow, *fast;
+    int64_t n;
+};
+static struct pipe read_pipe(const struct atoll_stage_row *rows, size_t n, size_t *i)
+{
+    struct pipe p = {0};
+    const int64_t number = rows[*i].pipeline;
+    for (; *i < n && rows[*i].pipeline == number; ++*i) {
+        const struct atoll_stage_row *s = &rows[*i];
+        p.n++;
+        if (!isfinite(s->service_us)) {
+            continue;
+        }
+        p.slow = !p.slow || interval_us(s) > interval_us(p.slow) ? s : p.slow;
+        p.fast = !p.fast || interval_us(s) < interval_us(p.fast) ? s : p.fast;
+    }
+    return p;
+}
+
+/* Of several pipelines the quickest, which carries most of the throughput. */
+static struct pipe main_pipe(const struct atoll__data *d, const struct atoll__plan *p)
+{
+    struct pipe best = {0};
+    for (size_t i = 0; i < p->n_stages;) {
+        const struct pipe k = read_pipe(&d->stages[p->stages], p->n_stages, &i);
+        if (k.slow && (!best.slow || interval_us(k.slow) < interval_us(best.slow))) {
+            best = k;
+        }
+    }
+    return best;
+}
+
+static const char *where_of(struct out *o, const struct pipe *k)
+{
+    const struct atoll_stage_row *s = k->slow;
+    const char *where =
+        k->n > 1
+            ? atoll_arena_printf(o->a, "stage %lld of %lld, TPU %s, operators %lld to %lld:",
+                                 (long long)s->stage + 1, (long long)k->n, s->tpus ? s->tpus : "?",
+                                 (long long)s->first_op, (long long)s->last_op)
+            : "the one stage, the whole model:";
+    return where ? where : "?";
+}
+
 static void say_bottleneck(struct out *o, const struct atoll__model *m, const char *label)
 {
     const int64_t at =
         m->best[ATOLL__THROUGHPUT] >= 0 ? m->best[ATOLL__THROUGHPUT] : m->best[ATOLL__LATENCY];
     const int64_t plan = at >= 0 ? o->d->configs[o->d->best[at].config].plan : -1;
     const struct atoll__plan *p = plan >= 0 ? &o->d->plans[plan] : NULL;
-    const struct atoll_stage_row *slow = NULL;
-    double least = NAN, us = NAN;
-    int64_t in_pipeline = 0;
-    for (size_t i = 0; p && i < p->n_stages; i++) {
-        const struct atoll_stage_row *s = &o->d->stages[p->stages + i];
-        if (isfinite(s->service_us) && (!slow || s->service_us > slow->service_us)) {
-            slow = s;
-        }
-        if (isfinite(s->service_us) && !(s->service_us >= least)) {
-            least = s->service_us;
-        }
-    }
-    if (!slow) {
+    const struct pipe k = p ? main_pipe(o->d, p) : (struct pipe){0};
+    double us = NAN;
+    if (!k.slow) {
         return;
     }
-    for (size_t i = 0; i < p->n_stages; i++) {
-        in_pipeline += o->d->stages[p->stages + i].pipeline == slow->pipeline;
-    }
-    const char *part = largest_part(slow, &us);
-    const char *share = isfinite(us) && slow->service_us > 0
-                            ? atoll_arena_printf(o->a, ", most of it %s (%s ms)", part,
+    const char *part = largest_part(k.slow, &us);
+    const char *share = isfinite(us) && k.slow->service_us > 0
+                            ? atoll_arena_printf(o->a, ", the largest part of it %s (%s ms)", part,
                                                  atoll__text_short(o->a, us / 1e3, 3))
                             : "";
-    const char *where =
-        in_pipeline > 1
-            ? atoll_arena_printf(o->a, "stage %lld of %lld, TPU %s, operators %lld to %lld,",
-                                 (long long)slow->stage + 1, (long long)in_pipeline,
-                                 slow->tpus ? slow->tpus : "?", (long long)slow->first_op,
-                                 (long long)slow->last_op)
-            : "the one stage, the whole model,";
+    const double ratio = interval_us(k.slow) / interval_us(k.fast);
     const char *spread =
-        in_pipeline > 1 && least > 0
-            ? atoll_arena_printf(o->a,
-                                 " It takes %s times as long as the shortest stage of the plan.",
-                                 atoll__text_short(o->a, slow->service_us / least, 3))
+        k.n > 1 && isfinite(ratio)
+            ? atoll_arena_printf(o->a, " It takes %s times as long as the shortest stage.",
+                                 atoll__text_short(o->a, ratio, 3))
             : "";
-    if (!share || !where || !spread) {
+    const char *plan_name = atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus);
+    if (!share || !spread) {
         o->failed = true;
         return;
     }
     say(o, label, "bottleneck", true,
-        atoll_arena_printf(o->a, "Throughput is bounded by %s %s ms%s (%s, computed).%s", where,
-                           atoll__text_short(o->a, slow->service_us / 1e3, 3), share,
-                           atoll__report_arrangement(o->a, p->row.strategy, p->row.tpus), spread));
+        atoll_arena_printf(
+            o->a, "Throughput is bounded by %s %s ms%s (%s%s, computed).%s", where_of(o, &k),
+            atoll__text_short(o->a, k.slow->service_us / 1e3, 3), share, plan_name,
+            p->row.n_pipelines > 1 && k.n > 1 ? ", its quickest pipeline" : "", spread));
 }
 
 int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,

@@ -75,14 +75,15 @@ function kindSets(t) {
     borderColor: color(SPAN_COLORS[k]),
   }));
 }
-// The first stretch that can be read; the whole run is one double click away.
-function firstStretch(t) {
+// A stretch of the steady phase, past loading and warm-up; the whole run is one double click away.
+function steadyStretch(t) {
   const { s, e } = t.spans;
   const last = t.t_ms.length ? t.t_ms[t.t_ms.length - 1] : e.reduce((a, b) => Math.max(a, b), 0);
   if (!s.length) return { min: 0, max: last };
-  const begin = s.reduce((a, b) => Math.min(a, b), s[0]);
-  const early = e[Math.min(e.length - 1, 20)] - begin;
-  return { min: Math.max(0, begin - 0.5), max: Math.min(last, begin + 12 * Math.max(1, early)) };
+  const starts = [...s].sort((a, b) => a - b);
+  const begin = starts[Math.floor(starts.length * 0.5)];
+  const end = starts[Math.floor(starts.length * 0.85)];
+  return end > begin ? { min: begin, max: end } : { min: 0, max: last };
 }
 
 if (D.traces.length) {
@@ -96,7 +97,7 @@ if (D.traces.length) {
     build() {
       const t = D.traces[Number(choices.trace)], power = t.rails.length > 0;
       const tracks = new Set(t.spans.tpu).size;
-      const time = Object.assign({ type: "linear" }, firstStretch(t));
+      const time = Object.assign({ type: "linear" }, steadyStretch(t));
       return {
         height: 300 + 14 * tracks,
         title: (power ? "Power and timeline of a run: " : "Timeline of a run: ") + modelLabel(t.m),
@@ -108,8 +109,8 @@ if (D.traces.length) {
             layout: { padding: { top: tracks ? 14 * tracks + 10 : 0 } },
             scales: {
               x: axis("time, ms", { ticks: { includeBounds: false }, rest: time }),
-              y: axis(power ? "W" : "TPUs at work",
-                { rest: { type: "linear", beginAtZero: true } }),
+              y: axis(power ? "W" : "TPUs at work", { ticks: power ? {} : { precision: 0 },
+                rest: { type: "linear", beginAtZero: true } }),
             },
             interaction: { mode: "nearest", axis: "x", intersect: false },
             plugins: {

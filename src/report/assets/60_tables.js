@@ -72,8 +72,6 @@ const COLUMNS = (() => {
     Object.assign({ name: "Median, ms" }, value("p50", 1e-3, 4, "p50l", "p50h")),
     Object.assign({ name: "p99, ms" }, value("p99", 1e-3, 4)),
     Object.assign({ name: "First, ms" }, value("first", 1e-3, 4)),
-    ...(C.cold.some((v) => !nan(v)) ? [Object.assign({ name: "Cold, ms" }, value("cold", 1e-3, 4))]
-      : []),
     Object.assign({ name: "Per second" }, value("hz", 1, 4, "hzl", "hzh")),
     Object.assign({ name: "Energy, mJ" }, value("mj", 1, 4, "mjl", "mjh")),
     Object.assign({ name: "Off chip" }, { numeric: true, get: (c) => {

@@ -15,13 +15,13 @@
 
 #include "fixture.h"
 
-/** Path of a scratch file of this process; static storage, two at a time. */
+/** Path of a scratch file of this process; static storage, good for 32 calls. */
 static inline const char *scratch_path(const char *name)
 {
-    static char path[4][256];
+    static char path[32][256];
     static unsigned at;
     const char *dir = getenv("TMPDIR");
-    char *p = path[at++ % 4];
+    char *p = path[at++ % 32];
     snprintf(p, sizeof path[0], "%s/atoll-report-%ld-%s", dir ? dir : "/tmp", (long)getpid(), name);
     return p;
 }

@@ -188,11 +188,11 @@ static void bottleneck(void **state)
 {
     (void)state;
     struct fixture f = scratch_fixture();
-    check(f, STREAMER, "bottleneck", true, "stage 1 of 4, TPU 0, operators 0 to 17, ", "stage 4");
-    check(f, STREAMER, "bottleneck", true, "most of it compute", NULL);
+    check(f, STREAMER, "bottleneck", true, "stage 1 of 4, TPU 0, operators 0 to 17: ", "stage 4");
+    check(f, STREAMER, "bottleneck", true, "the largest part of it compute", NULL);
     f.doctor_stage = slow_last;
     check(f, STREAMER, "bottleneck", true, "stage 4 of 4, TPU 3", "stage 1 of");
-    check(f, STREAMER, "bottleneck", true, "most of it its output", NULL);
+    check(f, STREAMER, "bottleneck", true, "the largest part of it its output", NULL);
 }
 
 /* --------------------------------------------------------------------- headline */
