@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Takes the pictures of a report by the same path as the browser test.
-# screenshot.sh REPORT.html OUT.png [WIDTH [HEIGHT [FLAGS]]]; FLAGS: dark
+# screenshot.sh REPORT.html OUT.png [WIDTH [HEIGHT [FLAGS [SCALE]]]]; FLAGS: dark, or empty
+# The README's picture: screenshot.sh build/demo/report.html docs/img/report.png 1280 1740 '' 0.8
 set -eu
 page=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 out=$2
@@ -15,6 +16,7 @@ fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$browser" --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars \
+    --force-device-scale-factor="${6:-1}" \
     --user-data-dir="$dir" --window-size="$width,$height" --virtual-time-budget=5000 \
     --screenshot="$dir/shot.png" "file://$page${5:+#$5}" >/dev/null 2>&1
 mv "$dir/shot.png" "$out"
