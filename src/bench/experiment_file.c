@@ -28,13 +28,14 @@ static const char *const compiler_names[] = {"v16", "2019", NULL};
 static int choose(const struct atoll_yaml *map, const char *key, const char *text,
                   const char *const *names, int *out, struct atoll_err *err)
 {
-    struct atoll_buf known = {0};
     for (int i = 0; names[i]; i++) {
         if (strcmp(names[i], text) == 0) {
             *out = i;
-            atoll_buf_finish(&known);
             return 0;
         }
+    }
+    struct atoll_buf known = {0};
+    for (int i = 0; names[i]; i++) {
         atoll_buf_printf(&known, "%s%s", known.size ? ", " : "", names[i]);
     }
     const struct atoll_yaml *node = atoll_yaml_get(map, key);

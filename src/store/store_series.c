@@ -16,8 +16,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#define STORE_BELOW_BYTES 200 /* zlib does not pay for less */
-#define ZLIB_RATIO_MAX 1040   /* deflate cannot expand further: zlib.net/zlib_tech.html, 1032:1 */
+#define STORE_BELOW_BYTES 1000 /* zlib does not pay for less: setting it up costs more than a run */
+#define SMALL_BYTES (16 << 10)
+#define ZLIB_RATIO_MAX 1040 /* deflate cannot expand further: zlib.net/zlib_tech.html, 1032:1 */
 
 static void put_varint(struct atoll_buf *b, uint64_t v)
 {
@@ -79,7 +80,10 @@ static void zlib_free(void *opaque, void *p)
 static bool deflate_into(const struct atoll_buf *raw, struct atoll_buf *out)
 {
     z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
-    if (deflateInit(&z, 6) != Z_OK) {
+    /* A small window needs a fraction of the memory, and that of the time. */
+    const bool small = raw->size <= SMALL_BYTES;
+    if (deflateInit2(&z, 6, Z_DEFLATED, small ? 12 : 15, small ? 5 : 8, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
         return false;
     }
     const size_t room = deflateBound(&z, (uLong)raw->size);

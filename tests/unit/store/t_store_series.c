@@ -91,15 +91,16 @@ static void random_bytes_never_hurt(void **state)
     atoll_rng_seed(&rng, test_seed());
     struct atoll_err err = {0};
     struct atoll_buf good = {0};
-    double v[100];
-    for (size_t i = 0; i < 100; i++) {
+    double v[400];
+    for (size_t i = 0; i < 400; i++) {
         v[i] = 1e6 * atoll_rng_unit(&rng);
     }
-    assert_int_equal(atoll__series_pack_samples(v, 100, &good, &err), 0);
+    assert_int_equal(atoll__series_pack_samples(v, 400, &good, &err), 0);
     assert_int_equal(good.data[0], 'Z');
+    assert_true(good.size <= 4000);
     for (size_t i = 0; i < test_cases(3000); i++) {
-        uint8_t bytes[600];
-        size_t n = (size_t)atoll_rng_below(&rng, sizeof bytes);
+        uint8_t bytes[4000];
+        size_t n = (size_t)atoll_rng_below(&rng, 600);
         atoll_rng_bytes(&rng, bytes, n);
         if (i % 2 && n > 2) {
             bytes[0] = i % 4 == 1 ? 'S' : 'Z';
@@ -114,7 +115,7 @@ static void random_bytes_never_hurt(void **state)
         uint64_t *t = NULL;
         float *p = NULL;
         struct atoll_span *spans = NULL;
-        int rc = atoll__series_unpack_samples(bytes, n, 100, &s, &err);
+        int rc = atoll__series_unpack_samples(bytes, n, i % 5 == 0 ? 400 : 100, &s, &err);
         assert_true(rc == 0 || rc == ATOLL_EINPUT);
         rc = atoll__series_unpack_trace(bytes, n, 20, 2, &t, &p, &err);
         assert_true(rc == 0 || rc == ATOLL_EINPUT);
