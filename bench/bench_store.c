@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Speed of the results database in processor time: whole runs (row, two rails, 100 samples) written in
- * groups of 500 against one transaction each; reading, dump and merge of them. Aim: 20 000 runs a
- * second. */
+/* Speed of the results database in processor time: whole runs (row, two rails, 100 samples)
+ * written in groups of 500 against one transaction each; reading, dump and merge of them. Aim:
+ * 20 000 runs a second. */
 #include <atoll/store.h>
 
 #include <stdio.h>
