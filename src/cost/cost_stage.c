@@ -8,15 +8,22 @@
 #include <string.h>
 
 #define STACK_OPS 4096u /* larger models take their scratch from the heap */
+#define STACK_TENSORS 8192u
 #define OUTSIDE UINT32_MAX
+
+/** What the pass notes of a tensor that the segment touches. */
+struct mark {
+    uint32_t first, last; ///< of a buffer: places of the operators that read it; OUTSIDE, 0: none
+    bool counted;         ///< as an input of the segment
+};
 
 /** A segment being summed up. */
 struct pass {
     const struct atoll_cost *c;
     const uint32_t *ops;
     uint32_t n;
-    uint32_t *pos; ///< place of each operator of the model in the segment; OUTSIDE
-    bool run;      ///< the operators are a run of the file's order: first, first + 1, ...
+    uint32_t *pos;      ///< place of each operator of the model in the segment; OUTSIDE
+    struct mark *marks; ///< of each tensor of the model; set for those the segment touches
     struct atoll__sums sums;
     struct atoll__mix mix;
     struct atoll__situation situation;
@@ -30,35 +37,28 @@ static bool inside(const struct pass *p, int32_t op)
     return op >= 0 && p->pos[op] != OUTSIDE && p->c->ops[op].mapped;
 }
 
-/** First and last operator of the segment that read a buffer; OUTSIDE, 0 when none does. */
-static void use_span(const struct pass *p, const struct atoll__cost_tensor *root, uint32_t *first,
-                     uint32_t *last)
+/** Notes for every buffer the places of the first and the last operator that read it. */
+static void mark_uses(struct pass *p)
 {
-    *first = OUTSIDE;
-    *last = 0;
-    if (p->run) { /* uses stand in file order: the ends decide, mostly at once */
-        const uint32_t *uses = p->c->refs + root->uses_at;
-        const uint32_t low = p->ops[0];
-        const uint32_t high = p->ops[p->n - 1u];
-        uint32_t i = 0;
-        uint32_t end = root->n_uses;
-        while (i < end && uses[i] < low) {
-            i++;
+    for (uint32_t at = 0; at < p->n; at++) {
+        const struct atoll__cost_op *o = &p->c->ops[p->ops[at]];
+        const uint32_t *refs = p->c->refs;
+        for (uint32_t i = 0; i < o->n_in; i++) {
+            p->marks[refs[o->in_at + i]].counted = false;
         }
-        while (end > i && uses[end - 1u] > high) {
-            end--;
+        for (uint32_t i = 0; i < o->n_root; i++) {
+            p->marks[refs[o->root_at + i]] = (struct mark){.first = OUTSIDE};
         }
-        if (i < end) {
-            *first = uses[i] - low;
-            *last = uses[end - 1u] - low;
+        for (uint32_t i = 0; i < o->n_out; i++) {
+            p->marks[refs[o->out_at + i]] = (struct mark){.first = OUTSIDE};
         }
-        return;
     }
-    for (uint32_t i = 0; i < root->n_uses; i++) {
-        const uint32_t at = p->pos[p->c->refs[root->uses_at + i]];
-        if (at != OUTSIDE) {
-            *first = at < *first ? at : *first;
-            *last = at > *last ? at : *last;
+    for (uint32_t at = 0; at < p->n; at++) {
+        const struct atoll__cost_op *o = &p->c->ops[p->ops[at]];
+        for (uint32_t i = 0; o->mapped && i < o->n_root; i++) {
+            struct mark *m = &p->marks[p->c->refs[o->root_at + i]];
+            m->first = m->first == OUTSIDE ? at : m->first;
+            m->last = at;
         }
     }
 }
@@ -79,7 +79,7 @@ static void add_input(struct pass *p, uint32_t tensor)
 }
 
 /** Counts inputs that come from outside, each at the first operator that reads it. */
-static void boundary_in(struct pass *p, uint32_t at, const struct atoll__cost_op *o)
+static void boundary_in(struct pass *p, const struct atoll__cost_op *o)
 {
     for (uint32_t i = 0; i < o->n_in; i++) {
         const uint32_t tensor = p->c->refs[o->in_at + i];
@@ -87,12 +87,8 @@ static void boundary_in(struct pass *p, uint32_t at, const struct atoll__cost_op
         if (inside(p, t->producer)) {
             continue;
         }
-        bool first = true;
-        for (uint32_t j = 0; j < t->n_consumers && first; j++) {
-            const uint32_t user = t->consumers[j];
-            first = !(p->pos[user] < at && p->c->ops[user].mapped);
-        }
-        if (first) {
+        if (!p->marks[tensor].counted) {
+            p->marks[tensor].counted = true;
             add_input(p, tensor);
         }
     }
@@ -121,24 +117,21 @@ static void live_step(struct pass *p, uint32_t at, const struct atoll__cost_op *
 {
     uint64_t dies = 0;
     for (uint32_t i = 0; i < o->n_root; i++) {
-        const struct atoll__cost_tensor *root = &p->c->tensors[p->c->refs[o->root_at + i]];
-        uint32_t first;
-        uint32_t last;
-        use_span(p, root, &first, &last);
-        if (first == at && !inside(p, root->producer)) {
+        const uint32_t at_root = p->c->refs[o->root_at + i];
+        const struct atoll__cost_tensor *root = &p->c->tensors[at_root];
+        const struct mark *m = &p->marks[at_root];
+        if (m->first == at && !inside(p, root->producer)) {
             p->live += root->buffer_bytes;
         }
-        if (last == at) {
+        if (m->last == at) {
             dies += root->buffer_bytes;
         }
     }
     for (uint32_t i = 0; i < o->n_out && !o->alias; i++) {
-        const struct atoll__cost_tensor *t = &p->c->tensors[p->c->refs[o->out_at + i]];
-        uint32_t first;
-        uint32_t last;
-        use_span(p, t, &first, &last);
-        p->live += t->buffer_bytes;
-        dies += first == OUTSIDE ? t->buffer_bytes : 0;
+        const uint32_t at_out = p->c->refs[o->out_at + i];
+        const uint64_t bytes = p->c->tensors[at_out].buffer_bytes;
+        p->live += bytes;
+        dies += p->marks[at_out].first == OUTSIDE ? bytes : 0;
     }
     if (o->vector_narrow == 0 && o->kind != ATOLL_BOUND_FREE && p->live > p->peak) {
         p->peak = p->live;
@@ -171,7 +164,7 @@ static void add_op(struct pass *p, uint32_t at, const struct atoll__cost_op *o)
     } else {
         p->mix.vector_cycles += o->cycles;
     }
-    boundary_in(p, at, o);
+    boundary_in(p, o);
     boundary_out(p, o);
     live_step(p, at, o);
 }
@@ -218,7 +211,6 @@ static int place(struct pass *p, struct atoll_err *err)
                               p->ops[i]);
         }
         p->pos[p->ops[i]] = i;
-        p->run = p->run && p->ops[i] == p->ops[0] + i;
     }
     return 0;
 }
@@ -226,6 +218,7 @@ static int place(struct pass *p, struct atoll_err *err)
 static void run(struct pass *p, const struct atoll_board *b, const struct atoll_use *u,
                 struct atoll_stage_cost *out)
 {
+    mark_uses(p);
     for (uint32_t i = 0; i < p->n; i++) {
         add_op(p, i, &p->c->ops[p->ops[i]]);
     }
@@ -251,21 +244,29 @@ int atoll_cost_stage(const struct atoll_cost *c, const struct atoll_board *b,
                      const struct atoll_use *u, const uint32_t *ops, uint32_t n,
                      struct atoll_stage_cost *out, struct atoll_err *err)
 {
-    const uint32_t n_ops = c->model->n_ops;
-    uint32_t stack[STACK_OPS];
-    uint32_t *heap = NULL;
-    if (n_ops > STACK_OPS) {
-        heap = atoll_alloc((size_t)n_ops * sizeof *heap);
-        if (heap == NULL) {
-            return atoll_fail_nomem(err, "segment", (size_t)n_ops * sizeof *heap);
-        }
+    const uint32_t n_ops = c->model->n_ops, n_tensors = c->model->n_tensors;
+    uint32_t stack_pos[STACK_OPS];
+    struct mark stack_marks[STACK_TENSORS];
+    uint32_t *heap_pos = n_ops > STACK_OPS ? atoll_alloc(n_ops * sizeof *heap_pos) : NULL;
+    struct mark *heap_marks =
+        n_tensors > STACK_TENSORS ? atoll_alloc(n_tensors * sizeof *heap_marks) : NULL;
+    struct pass p = {.c = c,
+                     .ops = ops,
+                     .n = n,
+                     .pos = n_ops > STACK_OPS ? heap_pos : stack_pos,
+                     .marks = n_tensors > STACK_TENSORS ? heap_marks : stack_marks};
+    int rc = 0;
+    if (p.pos == NULL || p.marks == NULL) {
+        rc = atoll_fail_nomem(err, "segment", n_ops * sizeof *p.pos + n_tensors * sizeof *p.marks);
+        goto done;
     }
-    struct pass p = {.c = c, .ops = ops, .n = n, .pos = heap != NULL ? heap : stack, .run = true};
     memset(p.pos, 0xff, (size_t)n_ops * sizeof *p.pos);
-    const int rc = place(&p, err);
+    rc = place(&p, err);
     if (rc == 0) {
         run(&p, b, u, out);
     }
-    atoll_free(heap);
+done:
+    atoll_free(heap_marks);
+    atoll_free(heap_pos);
     return rc;
 }
