@@ -17,6 +17,8 @@
 /* Width of a level of the lattice: every down-set of the chains, residual and inception networks of
  * the zoo lies below it; detectors with many free heads do not. */
 #define LATTICE_WIDTH 256
+/* Sets of the first, quick search. */
+#define COARSE_BINS 48
 #define DEFAULT_LIMIT_S 2
 
 /** A pipeline that may become part of the plan. */
@@ -31,12 +33,12 @@ struct exact {
     const struct atoll_board *board;
     enum atoll_objective objective;
     struct atoll__dag dag;
-    struct atoll__lattice full, narrow;
-    struct atoll__spans spans_full, spans_narrow;
-    struct atoll__memo memo_full, memo_narrow;
+    struct atoll__lattice full, coarse;
+    struct atoll__spans spans_full, spans_coarse;
+    struct atoll__memo memo_full, memo_coarse;
     struct atoll__search template;
     double copy_us;
-    double narrow_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
+    double coarse_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
     double lower; ///< no plan has less than this: least bound of the rounds on the full lattice
     struct atoll_arena arena; ///< of the best plan's stages
     struct candidate best[ATOLL_TPUS_MAX];
@@ -47,11 +49,11 @@ struct exact {
 static void exact_finish(struct exact *x)
 {
     atoll__memo_finish(&x->memo_full);
-    atoll__memo_finish(&x->memo_narrow);
+    atoll__memo_finish(&x->memo_coarse);
     atoll__spans_finish(&x->spans_full);
-    atoll__spans_finish(&x->spans_narrow);
+    atoll__spans_finish(&x->spans_coarse);
     atoll__lattice_finish(&x->full);
-    atoll__lattice_finish(&x->narrow);
+    atoll__lattice_finish(&x->coarse);
     atoll__dag_finish(&x->dag);
     atoll_arena_finish(&x->arena);
 }
@@ -80,7 +82,7 @@ static int build_lattices(struct exact *x, struct atoll_err *err)
         oracle->floor(oracle->user, x->model, v, &floors[v]);
     }
     int rc = atoll__lattice_build(&x->dag, floors, LATTICE_WIDTH, &x->full, err);
-    rc = rc == 0 ? atoll__lattice_narrow(&x->full, &x->narrow, err) : rc;
+    rc = rc == 0 ? atoll__lattice_coarse(&x->full, COARSE_BINS, &x->coarse, err) : rc;
     atoll_free(floors);
     return rc;
 }
@@ -106,7 +108,7 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
         pl->oracle.floor(pl->oracle.user, x->model, UINT32_MAX, &x->template.stage_floor);
     }
     rc = rc == 0 ? atoll__spans_make(&x->full, stage, &x->spans_full, err) : rc;
-    return rc == 0 ? atoll__spans_make(&x->narrow, stage, &x->spans_narrow, err) : rc;
+    return rc == 0 ? atoll__spans_make(&x->coarse, stage, &x->spans_coarse, err) : rc;
 }
 
 /* ---------------------------------------------------------------- best so far */
@@ -190,9 +192,9 @@ static int search_on(struct exact *x, bool full, uint32_t replicas_max, double e
     *s = x->template;
     s->replicas_max = replicas_max;
     s->stage_extra_us = extra_us;
-    s->lattice = full ? &x->full : &x->narrow;
-    s->spans = full ? &x->spans_full : &x->spans_narrow;
-    s->memo = full ? &x->memo_full : &x->memo_narrow;
+    s->lattice = full ? &x->full : &x->coarse;
+    s->spans = full ? &x->spans_full : &x->spans_coarse;
+    s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
     return atoll__search_run(s, err);
 }
@@ -254,7 +256,7 @@ static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32
     if (rc == 0 && mix->n > 0) {
         const bool energy = x->objective == ATOLL_OBJECTIVE_ENERGY;
         const double value = energy ? mix->energy_mj : 1e6 / mix->rate_hz;
-        x->narrow_value[streams] = fmin(x->narrow_value[streams], value);
+        x->coarse_value[streams] = fmin(x->coarse_value[streams], value);
         *better = value < x->value;
         x->value = *better ? value : x->value;
         x->n_best = *better ? 0 : x->n_best;
@@ -309,7 +311,7 @@ static uint32_t next_streams(const struct exact *x, const bool *done)
 {
     uint32_t best = 0;
     for (uint32_t n = 1; n <= x->draft->tpus; n++) {
-        if (!done[n] && (best == 0 || x->narrow_value[n] < x->narrow_value[best])) {
+        if (!done[n] && (best == 0 || x->coarse_value[n] < x->coarse_value[best])) {
             best = n;
         }
     }
@@ -449,7 +451,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
                       .value = INFINITY,
                       .lower = INFINITY};
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
-        x.narrow_value[i] = INFINITY;
+        x.coarse_value[i] = INFINITY;
     }
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     int rc = exact_prepare(&x, err);

@@ -366,21 +366,27 @@ fail:
     return rc;
 }
 
-int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out,
-                          struct atoll_err *err)
+/* Marks, for each equal share of the work, the set that sends the fewest bytes. */
+static void mark_bins(const struct atoll__lattice *l, uint32_t bins, bool *keep)
 {
-    memset(out, 0, sizeof *out);
-    out->n_ops = l->n_ops;
-    out->words = l->words;
-    for (uint32_t i = 0; i < l->n; i++) {
-        if (i != 0 && i != l->n - 1 && l->crossing[i] != 1) {
-            continue;
+    const double all_us = l->sum[l->n - 1].work_us;
+    for (uint32_t bin = 0; bin < bins && all_us > 0; bin++) {
+        uint32_t best = 0;
+        for (uint32_t i = 1; i + 1 < l->n; i++) {
+            const bool inside = (uint32_t)(l->sum[i].work_us / all_us * bins) == bin;
+            if (inside && (best == 0 || l->cross[i] < l->cross[best])) {
+                best = i;
+            }
         }
-        const int rc = lattice_reserve(out, out->n + 1, err);
-        if (rc != 0) {
-            atoll__lattice_finish(out);
-            return rc;
-        }
+        keep[best] = true;
+    }
+}
+
+static int copy_set(const struct atoll__lattice *l, uint32_t i, struct atoll__lattice *out,
+                    struct atoll_err *err)
+{
+    const int rc = lattice_reserve(out, out->n + 1, err);
+    if (rc == 0) {
         memcpy(out->bits + (size_t)out->n * l->words, atoll__lattice_bits(l, i),
                l->words * sizeof *l->bits);
         out->size[out->n] = l->size[i];
@@ -389,8 +395,37 @@ int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice 
         out->crossing[out->n] = l->crossing[i];
         out->n++;
     }
+    return rc;
+}
+
+int atoll__lattice_coarse(const struct atoll__lattice *l, uint32_t bins, struct atoll__lattice *out,
+                          struct atoll_err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->n_ops = l->n_ops;
+    out->words = l->words;
+    bool *keep = atoll_calloc(l->n, sizeof *keep);
+    if (keep == NULL) {
+        return atoll_fail_nomem(err, "down-sets", l->n);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->n; i++) {
+        keep[i] = i == 0 || i == l->n - 1 || l->crossing[i] == 1;
+        kept += keep[i];
+    }
+    if (kept < bins) {
+        mark_bins(l, bins, keep);
+    }
+    int rc = 0;
+    for (uint32_t i = 0; i < l->n && rc == 0; i++) {
+        rc = keep[i] ? copy_set(l, i, out, err) : 0;
+    }
     out->complete = l->complete && out->n == l->n;
-    return 0;
+    atoll_free(keep);
+    if (rc != 0) {
+        atoll__lattice_finish(out);
+    }
+    return rc;
 }
 
 bool atoll__lattice_inside(const struct atoll__lattice *l, uint32_t a, uint32_t b)

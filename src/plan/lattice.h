@@ -41,8 +41,10 @@ struct atoll__lattice {
  *  prefix of the file order and those that send the fewest bytes; then `complete` is false. */
 int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
                          uint32_t width, struct atoll__lattice *l, struct atoll_err *err);
-/** The sets of `l` that one tensor leaves (block boundaries), with the empty and the full set. */
-int atoll__lattice_narrow(const struct atoll__lattice *l, struct atoll__lattice *out,
+/** A part of `l` that is quick to search and seldom far from the best: the sets that one operator's
+ *  output leaves (block boundaries), and where those are few, of each of `bins` equal shares of the
+ *  work the set that sends the fewest bytes. With the empty and the full set. */
+int atoll__lattice_coarse(const struct atoll__lattice *l, uint32_t bins, struct atoll__lattice *out,
                           struct atoll_err *err);
 void atoll__lattice_finish(struct atoll__lattice *l);
 

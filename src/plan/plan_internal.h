@@ -46,7 +46,7 @@ struct atoll__planner {
     struct atoll_oracle oracle;
     struct atoll__plan_view *views;    ///< n_models
     struct atoll__plan_floors *floors; ///< n_models, of the cost room; each made when first needed
-    char (*sha256)[65];             ///< n_models; "" when not asked for
+    char (*sha256)[65];                ///< n_models; "" when not asked for
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
     uint64_t deadline_ns; ///< 0: none

@@ -187,6 +187,6 @@ const struct atoll__plan_strategy atoll__plan_strategies[] = {
 const char *const *atoll_plan_strategies(void)
 {
     static const char *const names[] = {"single", "replicas", "vendor", "smallest_resident",
-                                        "exact", NULL};
+                                        "exact",  NULL};
     return names;
 }

@@ -158,7 +158,7 @@ static struct atoll__goal goal_after(const struct atoll__search *first, unsigned
 static double search_best(const struct world *w, uint32_t tpus, uint32_t replicas_max,
                           unsigned judged, unsigned criterion, bool two_steps)
 {
-    struct atoll__lattice l, narrow;
+    struct atoll__lattice l, coarse;
     struct atoll_floor floors[OPS_MAX] = {{0}};
     const struct atoll_floor stage = {
         .work_us = w->host_us, .stream_us = 1e9, .output_us_per_byte = w->out_us_per_byte};
@@ -168,26 +168,26 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     assert_int_equal(atoll__lattice_build(&w->g, floors, 1000, &l, NULL), 0);
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
-    struct atoll__memo memo = {0}, memo_narrow = {0};
+    struct atoll__memo memo = {0}, memo_coarse = {0};
     struct atoll__search first = {.oracle = &oracle,
                                   .board = &board,
-                                  .memo = &memo_narrow,
+                                  .memo = &memo_coarse,
                                   .tpus = tpus,
                                   .replicas_max = replicas_max,
                                   .judged = judged,
                                   .stage_floor = stage};
     struct atoll__search s = first;
-    struct atoll__spans spans, spans_narrow;
+    struct atoll__spans spans, spans_coarse;
     assert_int_equal(atoll__spans_make(&l, &stage, &spans, NULL), 0);
     s.lattice = &l;
     s.spans = &spans;
     s.memo = &memo;
     double best = INFINITY;
     if (two_steps) { /* block boundaries first; what they give bounds the second search */
-        assert_int_equal(atoll__lattice_narrow(&l, &narrow, NULL), 0);
-        assert_int_equal(atoll__spans_make(&narrow, &stage, &spans_narrow, NULL), 0);
-        first.lattice = &narrow;
-        first.spans = &spans_narrow;
+        assert_int_equal(atoll__lattice_coarse(&l, 3, &coarse, NULL), 0);
+        assert_int_equal(atoll__spans_make(&coarse, &stage, &spans_coarse, NULL), 0);
+        first.lattice = &coarse;
+        first.spans = &spans_coarse;
         assert_int_equal(atoll__search_run(&first, NULL), 0);
         s.goal = goal_after(&first, criterion);
     }
@@ -205,11 +205,11 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     atoll__search_finish(&s);
     if (two_steps) {
         atoll__search_finish(&first);
-        atoll__spans_finish(&spans_narrow);
-        atoll__lattice_finish(&narrow);
+        atoll__spans_finish(&spans_coarse);
+        atoll__lattice_finish(&coarse);
     }
     atoll__memo_finish(&memo);
-    atoll__memo_finish(&memo_narrow);
+    atoll__memo_finish(&memo_coarse);
     atoll__spans_finish(&spans);
     atoll__lattice_finish(&l);
     return best;
