@@ -8,17 +8,17 @@
 #include <string.h>
 
 static const char usage_text[] =
-    "usage: fit --from DATA [--share DIR] [--source DIR] [--write] [--rows] [--no-cross]\n"
+    "usage: fit --from DATA [--share DIR] [--source DIR] [--print-only] [--rows] [--no-cross]\n"
     "  --from DATA   directory of the tables (networks_latency.tsv, board_8tpu.tsv, ...)\n"
     "  --share DIR   directory of the board profiles that the fit starts from\n"
-    "  --source DIR  source tree into which --write puts the table, the profiles and the plots\n"
-    "  --write       rewrite src/cost/constants_table.h, share/boards and docs/img\n"
+    "  --source DIR  source tree whose table, profiles and plots are rewritten (default: .)\n"
+    "  --print-only  do not rewrite src/cost/constants_table.h, share/boards and docs/img\n"
     "  --rows        every row with its errors\n"
     "  --no-cross    only the fit, no cross-validation\n";
 
 struct options {
     const char *from, *share, *source;
-    bool write, no_cross, rows;
+    bool print_only, no_cross, rows;
 };
 
 static bool parse(int argc, char **argv, struct options *o)
@@ -31,8 +31,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->share = argv[++i];
         } else if (strcmp(argv[i], "--source") == 0 && more) {
             o->source = argv[++i];
-        } else if (strcmp(argv[i], "--write") == 0) {
-            o->write = true;
+        } else if (strcmp(argv[i], "--print-only") == 0) {
+            o->print_only = true;
         } else if (strcmp(argv[i], "--no-cross") == 0) {
             o->no_cross = true;
         } else if (strcmp(argv[i], "--rows") == 0) {
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
         fit_report(&f, o.rows);
         rc = fit_extra(&f, &err);
     }
-    if (rc == 0 && o.write) {
+    if (rc == 0 && !o.print_only) {
         rc = fit_write(&f, o.source, &err);
         rc = rc == 0 ? fit_write_plots(&f, o.source, &err) : rc;
     }

@@ -44,7 +44,7 @@ def main(fit, source, data):
             shutil.copy(os.path.join(source, name), os.path.join(scratch, name))
         os.makedirs(os.path.join(scratch, 'docs/img'))
         subprocess.run([fit, '--from', data, '--share', os.path.join(source, 'share'), '--no-cross',
-                        '--write', '--source', scratch], check=True, stdout=subprocess.DEVNULL)
+                        '--source', scratch], check=True, stdout=subprocess.DEVNULL)
         problems = []
         for name in names:
             with open(os.path.join(source, name)) as a, open(os.path.join(scratch, name)) as b:
