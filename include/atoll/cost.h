@@ -134,8 +134,9 @@ struct atoll_use {
     enum atoll_host_runner runner;
 };
 ATOLL_API double atoll_board_clock_hz(const struct atoll_board *b, const struct atoll_use *u);
-ATOLL_API const struct atoll_drive_cost *
-atoll_board_drive(const struct atoll_board *b, const struct atoll_use *u, enum atoll_drive d);
+ATOLL_API const struct atoll_drive_cost *atoll_board_drive(const struct atoll_board *b,
+                                                           const struct atoll_use *u,
+                                                           enum atoll_drive d);
 
 /* ------------------------------------------------------------ what the chip runs */
 
@@ -147,8 +148,8 @@ enum atoll_bound {
     ATOLL_BOUND_FREE,
     ATOLL_BOUND_CPU
 };
-ATOLL_API const char *
-atoll_bound_name(enum atoll_bound b); ///< "array", "depthwise", "vector", "link", "free", "cpu"
+ATOLL_API const char *atoll_bound_name(
+    enum atoll_bound b); ///< "array", "depthwise", "vector", "link", "free", "cpu"
 
 /** One operator as the compiled program runs it. */
 struct atoll_layer {
@@ -168,8 +169,8 @@ enum atoll_family {
     ATOLL_FAMILY_DENSE,
     ATOLL_FAMILY_HOST
 };
-ATOLL_API const char *
-atoll_family_name(enum atoll_family f); ///< "convolutional", "depthwise", "dense", "host"
+ATOLL_API const char *atoll_family_name(
+    enum atoll_family f); ///< "convolutional", "depthwise", "dense", "host"
 
 /** What the compiler makes of a segment: independent of host and link. Arrays owned by the program.
  */
@@ -249,6 +250,26 @@ ATOLL_API int atoll_cost_stage(const struct atoll_cost *c, const struct atoll_bo
 /** The same from a program already made; tests compare both. */
 ATOLL_API void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board *b,
                                    const struct atoll_use *u, struct atoll_stage_cost *out);
+/** One operator of a program on one TPU of a board, called by hand. */
+struct atoll_layer_cost {
+    uint32_t op;   ///< index in the model
+    double cycles; ///< at the core clock
+    double compute_us;
+    double stream_us;         ///< its parameters over the link; 0 when they are on chip
+    double us;                ///< max(compute, stream): what it adds to the latency
+    double share_frac;        ///< of the stage's latency (call, input and output take the rest)
+    double waste_frac;        ///< share of the array's time that works on padding
+    uint64_t parameter_bytes; ///< as stored
+    bool on_chip;             ///< it has parameters and they are cached
+    enum atoll_bound bound;   ///< LINK when streaming is longer than computing
+};
+/** Fills out[p->n_layers], in order of execution. */
+ATOLL_API void atoll_program_breakdown(const struct atoll_program *p, const struct atoll_board *b,
+                                       const struct atoll_use *u, struct atoll_layer_cost *out);
+/** Places (in `layers`) of the n_top costliest, longest first; `top` has room for n_top and is
+ * filled up to min(n_top, n). */
+ATOLL_API int atoll_program_costliest(const struct atoll_layer_cost *layers, uint32_t n,
+                                      uint32_t *top, uint32_t n_top, struct atoll_err *err);
 /** Power of a TPU that waits, and of the board beyond its TPUs, mW, with u95. */
 ATOLL_API struct atoll_quantity atoll_board_idle_tpu_mw(const struct atoll_board *b);
 /** What `edgetpu_compiler` would print for the segments of a model, one block each, in its own

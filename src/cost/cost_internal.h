@@ -93,6 +93,7 @@ struct atoll__mix {
     double array_cycles, depthwise_cycles, vector_cycles;
     uint32_t n_ops, n_tpu_ops, n_dense, n_conv;
     uint64_t largest_tensor_bytes, image_px;
+    bool strips, streams;
 };
 enum atoll_family atoll__cost_family(const struct atoll__mix *mix);
 const char *atoll__cost_warning(const struct atoll__constants *k, const struct atoll__mix *mix);

@@ -231,6 +231,8 @@ static void run(struct pass *p, const struct atoll_board *b, const struct atoll_
     const uint64_t strips = atoll__cost_strips(k, p->peak);
     p->mix.n_ops = p->n;
     p->mix.image_px = p->situation.image_px;
+    p->mix.strips = strips > 1u;
+    p->mix.streams = p->sums.off > 0;
     p->sums.strips = strips > 1u;
     p->sums.narrow = atoll__cost_narrow(k, p->peak, p->vector_narrow);
     p->sums.instr = atoll__cost_instructions(k, p->mix.n_tpu_ops, strips);

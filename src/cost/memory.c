@@ -69,6 +69,11 @@ const char *atoll__cost_warning(const struct atoll__constants *k, const struct a
         return "an activation tensor is so large that the real compiler is known to fail on its "
                "like";
     }
+    if (mix->strips && mix->streams) {
+        return "activations exceed the chip's memory and weights stream: wide layers were seen to "
+               "send "
+               "their weights 3 to 7 times, so the figures are too low";
+    }
     if ((double)mix->image_px > k->v[ATOLL__K_RANGE_IMAGE_PX]) {
         return "the image is larger than any that was ever measured: figures are extrapolated";
     }

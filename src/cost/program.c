@@ -285,6 +285,8 @@ static int compile(struct plain *s, struct atoll_err *err)
     const uint64_t strips = atoll__cost_strips(s->c->k, peak);
     s->mix.n_ops = s->n;
     s->mix.image_px = s->situation.image_px;
+    s->mix.strips = strips > 1u;
+    s->mix.streams = s->p->off_chip_bytes > 0;
     s->p->strips = strips > 1u;
     s->p->n_tpu_ops = s->mix.n_tpu_ops;
     s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, vector_need(s));
