@@ -18,82 +18,96 @@
 extern "C" {
 #endif
 
-enum atoll_workload_mode { ATOLL_WORK_LATENCY, ATOLL_WORK_SATURATED, ATOLL_WORK_RATE, ATOLL_WORK_POISSON, ATOLL_WORK_COLD };
+enum atoll_workload_mode {
+    ATOLL_WORK_LATENCY,
+    ATOLL_WORK_SATURATED,
+    ATOLL_WORK_RATE,
+    ATOLL_WORK_POISSON,
+    ATOLL_WORK_COLD
+};
 struct atoll_workload {
     enum atoll_workload_mode mode;
-    double hz;          ///< RATE, POISSON: mean arrivals per second over the whole plan
-    uint32_t count;     ///< inferences in the steady phase, 1..10 000 000 (cold: ignored)
+    double hz;      ///< RATE, POISSON: mean arrivals per second over the whole plan
+    uint32_t count; ///< inferences in the steady phase, 1..10 000 000 (cold: ignored)
 };
 /** "latency", "saturated", "rate=30", "poisson=12.5", "cold" into buf. */
 ATOLL_API const char *atoll_workload_name(const struct atoll_workload *w, char buf[48]);
 /** Parses the same text (without count). ATOLL_EUSAGE lists the modes. */
-ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w, struct atoll_err *err);
+ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w,
+                                   struct atoll_err *err);
 
 struct atoll_run_request {
-    struct atoll_device *device;                ///< open and fresh; the runner loads the plan's segments on it
-    struct atoll_meter *meter;                  ///< NULL: no energy
+    struct atoll_device *device; ///< open and fresh; the runner loads the plan's segments on it
+    struct atoll_meter *meter;   ///< NULL: no energy
     const struct atoll_plan *plan;
-    const struct atoll_cost *const *models;     ///< costed models, by the plan's model index
+    const struct atoll_cost *const *models; ///< costed models, by the plan's model index
     struct atoll_workload workload;
-    uint64_t seed;                              ///< of arrivals
-    uint32_t queue_depth;                       ///< bounded queue before each inner stage; 0: 2
-    bool keep_timeline;                         ///< of the first inference and the steady window
-    uint32_t timeline_max;                      ///< spans at most; 0: 200 000. Later ones are left out
-    double idle_s;                              ///< idle baseline before the run for the energy's idle share; 0: 0.2 s
+    uint64_t seed;         ///< of arrivals
+    uint32_t queue_depth;  ///< bounded queue before each inner stage; 0: 2
+    bool keep_timeline;    ///< of the first inference and the steady window
+    uint32_t timeline_max; ///< spans at most; 0: 200 000. Later ones are left out
+    double idle_s;         ///< idle baseline before the run for the energy's idle share; 0: 0.2 s
 };
 struct atoll_stage_result {
     uint32_t pipeline, stage;
     uint64_t runs;
-    double busy_us_mean, wait_us_mean;          ///< per inference: on the TPU; in queues
-    double busy_frac;                           ///< of the steady window
+    double busy_us_mean, wait_us_mean; ///< per inference: on the TPU; in queues
+    double busy_frac;                  ///< of the steady window
 };
-/** Everything one run leaves. Owned; atoll_run_result_finish. Energy figures are NAN without a meter. */
+/** Everything one run leaves. Owned; atoll_run_result_finish. Energy figures are NAN without a
+ * meter. */
 struct atoll_run_result {
     enum atoll_origin origin;
-    double *latency_us;                         ///< every steady sample, completion order; open loop: from the intended send time
+    double *latency_us; ///< every steady sample, completion order; open loop: from the intended
+                        ///< send time
     size_t n;
     struct atoll_interval p50_us;
     double p90_us, p99_us, min_us, max_us, mean_us, stdev_us;
-    double first_us;                            ///< first inference (parameters load)
-    double cold_us;                             ///< creation and first inference
+    double first_us; ///< first inference (parameters load)
+    double cold_us;  ///< creation and first inference
     double throughput_hz;
-    double window_s;                            ///< steady window
-    double energy_mj, energy_u95_mj;            ///< per inference
+    double window_s;                 ///< steady window
+    double energy_mj, energy_u95_mj; ///< per inference
     double idle_w, mean_w, energy_idle_share_frac;
     struct atoll_energy rails[ATOLL_METER_RAILS_MAX], total; ///< of the steady window
     uint32_t n_rails;
     double temperature_max_c;
     bool throttled;
-    uint64_t outliers;                          ///< |x - median| / MAD > 14.826, as hyperfine; kept and flagged. Saturated: 0
+    uint64_t
+        outliers; ///< |x - median| / MAD > 14.826, as hyperfine; kept and flagged. Saturated: 0
     struct atoll_stage_result *stages;
     uint32_t n_stages;
-    struct atoll_span *timeline;                ///< with keep_timeline
+    struct atoll_span *timeline; ///< with keep_timeline
     size_t n_spans;
 };
-/** Runs a plan once: idle baseline, creation, first inference, warm-up, steady window, drain. What each
- *  workload does and how each figure is made: docs/method-measurement.md. In short:
+/** Runs a plan once: idle baseline, creation, first inference, warm-up, steady window, drain. What
+ * each workload does and how each figure is made: docs/method-measurement.md. In short:
  *   - latency: one input in the system, on the pipeline with the lowest predicted latency;
- *   - saturated: every pipeline kept full; throughput between fill and drain, samples are times in the
- *     full system (not a latency);
+ *   - saturated: every pipeline kept full; throughput between fill and drain, samples are times in
+ * the full system (not a latency);
  *   - rate, poisson: open loop, latency from the intended time of arrival;
  *   - cold: creation and the first inference, once; no samples, energy of that start.
  *  Buffers are not passed to the device: a driver in real time uses its own.
- *  ATOLL_EUSAGE: skipped plan, bad workload, TPU that the device has not; ATOLL_EDEVICE: an inference failed. */
-ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out, struct atoll_err *err);
+ *  ATOLL_EUSAGE: skipped plan, bad workload, TPU that the device has not; ATOLL_EDEVICE: an
+ * inference failed. */
+ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
+                        struct atoll_err *err);
 ATOLL_API void atoll_run_result_finish(struct atoll_run_result *r);
 
 /* ------------------------------------------------------------- experiments */
 
-struct atoll_experiment; ///< a checked experiment file with its models, board and list of units (plans x workloads x repeats)
-ATOLL_API int atoll_experiment_open(const char *path, const char *share, struct atoll_experiment **e, struct atoll_err *err);
+struct atoll_experiment; ///< a checked experiment file with its models, board and list of units
+                         ///< (plans x workloads x repeats)
+ATOLL_API int atoll_experiment_open(const char *path, const char *share,
+                                    struct atoll_experiment **e, struct atoll_err *err);
 ATOLL_API void atoll_experiment_close(struct atoll_experiment **e);
 ATOLL_API uint64_t atoll_experiment_units(const struct atoll_experiment *e);
 ATOLL_API const char *atoll_experiment_key(const struct atoll_experiment *e);
 
 struct atoll_bench_opts {
-    uint32_t shard, shards;         ///< 0 <= shard < shards; 0 of 1: everything
+    uint32_t shard, shards; ///< 0 <= shard < shards; 0 of 1: everything
     bool resume;
-    unsigned threads;               ///< 0: all cores (virtual-time devices only; real ones run one at a time)
+    unsigned threads; ///< 0: all cores (virtual-time devices only; real ones run one at a time)
     struct atoll_progress progress;
 };
 struct atoll_bench_summary {
@@ -101,10 +115,12 @@ struct atoll_bench_summary {
     double seconds;
 };
 /** Runs the sweep into the store. A database that already holds runs of this experiment needs
- *  `resume` (ATOLL_EUSAGE otherwise). A run that fails is a row with its sentence; a fault of the machine (exit
- *  code 5) ends the sweep. Results do not depend on order, threads or shards. ATOLL_ENO: progress asked for the
- *  end; what is finished is in the database and *out is filled. */
-ATOLL_API int atoll_bench(const struct atoll_experiment *e, const char *db, const struct atoll_bench_opts *o, struct atoll_bench_summary *out, struct atoll_err *err);
+ *  `resume` (ATOLL_EUSAGE otherwise). A run that fails is a row with its sentence; a fault of the
+ * machine (exit code 5) ends the sweep. Results do not depend on order, threads or shards.
+ * ATOLL_ENO: progress asked for the end; what is finished is in the database and *out is filled. */
+ATOLL_API int atoll_bench(const struct atoll_experiment *e, const char *db,
+                          const struct atoll_bench_opts *o, struct atoll_bench_summary *out,
+                          struct atoll_err *err);
 
 #ifdef __cplusplus
 }

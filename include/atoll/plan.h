@@ -19,23 +19,24 @@ extern "C" {
 
 /** What an operator costs at least, wherever it is placed; see atoll_oracle.floor. */
 struct atoll_floor {
-    double work_us;   ///< on the array
-    double stream_us; ///< sending its parameters over the link, if they had to be sent
-    double active_mj; ///< energy above idle
+    double work_us;            ///< on the array
+    double stream_us;          ///< sending its parameters over the link, if they had to be sent
+    double active_mj;          ///< energy above idle
     double output_us_per_byte; ///< of a stage only: reading back what it hands to later segments
 };
 
-/** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides bring
- * their own. */
+/** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides
+ * bring their own. */
 struct atoll_oracle {
-    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe. */
+    /** Cost of the segment `ops[n]` (execution order) of model number `model`. Must be thread-safe.
+     */
     int (*stage)(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
                  struct atoll_stage_cost *out, struct atoll_err *err);
-    /** Optional lower bounds that let the exact search skip segments. With s = floor(UINT32_MAX), what
-     *  every stage costs at least, the service_us and the latency_us of any segment are at least
-     *  s.work_us + max(sum of work_us, sum of stream_us - s.stream_us) + s.output_us_per_byte * bytes
-     *  it hands to later segments, and its active_mj is at least the sum of active_mj. NULL: no
-     *  bounds, every segment is costed. */
+    /** Optional lower bounds that let the exact search skip segments. With s = floor(UINT32_MAX),
+     * what every stage costs at least, the service_us and the latency_us of any segment are at
+     * least s.work_us + max(sum of work_us, sum of stream_us - s.stream_us) + s.output_us_per_byte
+     * * bytes it hands to later segments, and its active_mj is at least the sum of active_mj. NULL:
+     * no bounds, every segment is costed. */
     void (*floor)(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
     void *user;
 };

@@ -29,7 +29,7 @@ struct fake {
     uint32_t pipelines;
     bool lose; ///< swallow the next completion
     uint64_t
-        spike_every; ///< each so many inferences one takes 10 ms longer; others differ by up to 4 us
+        spike_every; ///< each so many inferences one takes 10 ms longer; others differ by 4 us
     uint64_t submitted;
 };
 
