@@ -36,11 +36,25 @@ ATOLL_API const char *atoll_workload_name(const struct atoll_workload *w, char b
 ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w,
                                    struct atoll_err *err);
 
+/** Values for a device that computes (atoll_device_info.moves_data). Inferences are numbered from 0
+ *  as they are sent, those before the steady phase included. Called between events, so time spent
+ *  here is time of the run. */
+struct atoll_run_tensors {
+    /** Fills the model's inputs: in[i] has the bytes of its input i. NULL: seeded noise, made before
+     *  the first inference and never changed. */
+    int (*input)(void *user, uint32_t pipeline, uint64_t number, void *const *in,
+                 struct atoll_err *err);
+    /** Sees the model's outputs, in the order of completion. NULL: nobody looks. */
+    int (*output)(void *user, uint32_t pipeline, uint64_t number, const void *const *out,
+                  struct atoll_err *err);
+    void *user;
+};
 struct atoll_run_request {
     struct atoll_device *device; ///< open and fresh; the runner loads the plan's segments on it
     struct atoll_meter *meter;   ///< NULL: no energy
     const struct atoll_plan *plan;
     const struct atoll_cost *const *models; ///< costed models, by the plan's model index
+    const struct atoll_run_tensors *tensors; ///< NULL: noise in, nobody looks
     struct atoll_workload workload;
     uint64_t seed;         ///< of arrivals
     uint32_t queue_depth;  ///< bounded queue before each inner stage; 0: 2

@@ -72,6 +72,8 @@ struct atoll_device_info {
     enum atoll_origin origin;     ///< of the times it reports
     uint32_t n_tpus;
     bool virtual_time;
+    bool moves_data;     ///< computes: submit takes the tensors of each inference
+    const char *kernels; ///< what computes ("xnnpack", "builtin"); NULL for sim
 };
 ATOLL_API void atoll_device_info(const struct atoll_device *d, struct atoll_device_info *out);
 
@@ -88,7 +90,9 @@ ATOLL_API int atoll_device_load(struct atoll_device *d, uint32_t tpu,
                                 const struct atoll_device_segment *s, uint32_t cache_group,
                                 uint32_t *slot, struct atoll_err *err);
 
-/** Buffers of one inference, in the order of the segment's boundary tensors. NULL for sim. */
+/** Buffers of one inference, in the order of the segment's boundary tensors
+ *  (atoll_segment_boundary). They stay valid and untouched from submit to DONE. NULL for sim, and
+ *  where nobody looks at the values. */
 struct atoll_device_io {
     const void *const *in;
     void *const *out;

@@ -14,9 +14,10 @@
 /** A TPU of a stage. */
 struct atoll__replica {
     uint32_t slot;
-    uint32_t item;       ///< index of the item it works on or holds; ATOLL__RUN_NOBODY: free
-    bool blocked;        ///< its item is done, but the next queue is full
-    uint64_t blocked_ns; ///< since when
+    uint32_t item;             ///< index of the item it works on or holds; ATOLL__RUN_NOBODY: free
+    bool blocked;              ///< its item is done, but the next queue is full
+    uint64_t blocked_ns;       ///< since when
+    struct atoll_device_io io; ///< where its item's tensors are; devices that compute
 };
 struct atoll__stage {
     struct atoll__replica *replicas;
@@ -25,7 +26,20 @@ struct atoll__stage {
     uint32_t head, length, capacity;
     uint64_t runs, busy_ns, wait_ns; ///< in the steady window
 };
+/** Tensors of a pipeline between its stages: where each lies in an item's block. */
+struct atoll__boundary {
+    uint32_t n_in, n_out;
+    const size_t *in, *out; ///< offsets
+};
+struct atoll__tensors {
+    struct atoll__boundary graph;   ///< the model's inputs and outputs
+    struct atoll__boundary *stages; ///< what each stage reads and writes
+    size_t bytes;                   ///< of a block
+    const struct atoll_model *model;
+    void **pointers; ///< room for the graph's inputs or outputs
+};
 struct atoll__pipe {
+    struct atoll__tensors *tensors; ///< NULL: the device does not compute
     struct atoll__stage *stages;
     uint32_t n_stages;
     uint32_t in_flight;
@@ -42,6 +56,8 @@ struct atoll__item {
     uint64_t number;
     uint32_t pipe;
     uint32_t next_free;
+    uint8_t *block;      ///< its tensors; stays with the place in the array, for the next item
+    uint32_t filled_for; ///< pipeline whose noise is in the block
 };
 struct atoll__place {
     uint32_t pipe, stage, replica;
@@ -60,6 +76,7 @@ struct atoll__runner {
     struct atoll__item *items;
     size_t n_items, cap_items;
     uint32_t free_item;
+    size_t block_bytes; ///< of an item's tensors: the largest of the pipelines
     uint64_t next_number;
     bool counting;  ///< in the steady window
     bool recording; ///< spans of the timeline
@@ -83,6 +100,15 @@ void atoll__run_free(struct atoll__runner *r);
 bool atoll__run_room(const struct atoll__pipe *p);
 int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns);
 int atoll__run_step(struct atoll__runner *r, struct atoll__happened *h);
+
+/* run_tensors.c: the contract's "a tensor needed later is handed to each stage that consumes it" */
+int atoll__run_lay_out(struct atoll__runner *r, uint32_t pipe);
+/** The item's block, made and filled with noise when it has none; then the request's inputs. */
+int atoll__run_put_inputs(struct atoll__runner *r, uint32_t item);
+const struct atoll_device_io *atoll__run_io(const struct atoll__runner *r,
+                                            const struct atoll__pipe *p, uint32_t stage,
+                                            struct atoll__replica *replica);
+int atoll__run_see_outputs(struct atoll__runner *r, uint32_t item);
 
 /* run_loops.c */
 /** One input through an otherwise empty system. */

@@ -123,6 +123,12 @@ int atoll__run_build(struct atoll__runner *r)
             return rc;
         }
     }
+    for (uint32_t i = 0; i < r->n_pipes && r->info.moves_data; i++) {
+        const int rc = atoll__run_lay_out(r, i);
+        if (rc) {
+            return rc;
+        }
+    }
     order_pipes(r);
     return 0;
 }
@@ -131,6 +137,9 @@ void atoll__run_free(struct atoll__runner *r)
 {
     for (uint32_t i = 0; i < r->n_pipes && r->pipes; i++) {
         atoll_free(r->pipes[i].done_ns);
+    }
+    for (size_t i = 0; i < r->n_items; i++) {
+        atoll_free(r->items[i].block);
     }
     atoll_free(r->places);
     atoll_free(r->items);
@@ -149,6 +158,7 @@ static int new_item(struct atoll__runner *r, uint32_t *index)
         return atoll_fail_nomem(r->err, "an item under way", r->n_items * sizeof *r->items);
     }
     *index = (uint32_t)r->n_items++;
+    r->items[*index].block = NULL;
     return 0;
 }
 
@@ -197,14 +207,14 @@ static int settle(struct atoll__runner *r, struct atoll__pipe *p, uint32_t s)
             idle->item = stage->queue[stage->head];
             stage->head = (stage->head + 1) % stage->capacity;
             stage->length--;
-            const int rc = atoll_device_submit(r->q->device, idle->slot, idle->item, NULL, r->err);
+            const int rc = atoll_device_submit(r->q->device, idle->slot, idle->item,
+                                               atoll__run_io(r, p, s, idle), r->err);
             if (rc) {
                 return rc;
             }
         }
-        struct atoll__replica *waiting = s > 0 && stage->length < stage->capacity
-                                             ? longest_blocked(&p->stages[s - 1])
-                                             : NULL;
+        struct atoll__replica *waiting =
+            s > 0 && stage->length < stage->capacity ? longest_blocked(&p->stages[s - 1]) : NULL;
         if (!waiting) {
             return 0;
         }
@@ -231,8 +241,16 @@ int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns)
         return rc;
     }
     const uint64_t now = atoll_device_now_ns(r->q->device);
-    r->items[item] = (struct atoll__item){
-        .in_ns = in_ns, .ready_ns = now, .number = r->next_number++, .pipe = pipe};
+    r->items[item] = (struct atoll__item){.in_ns = in_ns,
+                                          .ready_ns = now,
+                                          .number = r->next_number++,
+                                          .pipe = pipe,
+                                          .block = r->items[item].block,
+                                          .filled_for = r->items[item].filled_for};
+    rc = atoll__run_put_inputs(r, item);
+    if (rc) {
+        return rc;
+    }
     struct atoll__pipe *p = &r->pipes[pipe];
     p->in_flight++;
     push(&p->stages[0], item);
@@ -266,6 +284,7 @@ static int finished(struct atoll__runner *r, struct atoll__place at,
         p->completed++;
         h->completed = true;
         h->item = *item;
+        rc = rc ? rc : atoll__run_see_outputs(r, index);
         release(r, index);
         replica->item = ATOLL__RUN_NOBODY;
     } else if (p->stages[at.stage + 1].length < p->stages[at.stage + 1].capacity) {

@@ -4,6 +4,7 @@
 
 static const struct atoll_driver *const drivers[] = {
     &atoll__device_sim,
+    &atoll__device_cpu,
     NULL,
 };
 

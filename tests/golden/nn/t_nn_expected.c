@@ -75,8 +75,8 @@ static void segmentation(void **state)
     struct atoll_image mask = {0};
     struct atoll_err err = {0};
     (void)state;
-    fixture_ok(
-        atoll_mask_open(fixture_shared("bird_segmentation_mask.bmp", path), &mask, &err), &err);
+    fixture_ok(atoll_mask_open(fixture_shared("bird_segmentation_mask.bmp", path), &mask, &err),
+               &err);
     struct atoll_model *m =
         fixture_model(fixture_shared("deeplabv3_mnv2_dm05_pascal_quant.tflite", path));
     for (int kernels = 0; kernels < 2; kernels++) {
@@ -106,8 +106,8 @@ static void posenet(void **state)
     char path[1024];
     struct atoll_err err = {0};
     (void)state;
-    struct atoll_model *m = fixture_model(fixture_shared(
-        "posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite", path));
+    struct atoll_model *m = fixture_model(
+        fixture_shared("posenet/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite", path));
     struct atoll_interp *it = NULL;
     assert_int_equal(atoll_interp_open(rt, m, NULL, &it, &err), ATOLL_EUNSUPPORTED);
     print_message("%s\n", err.text);

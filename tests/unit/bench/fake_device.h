@@ -40,7 +40,11 @@ static struct fake *fake_of(struct atoll_device *d)
 static void fake_info(const struct atoll_device *d, struct atoll_device_info *out)
 {
     (void)d;
-    *out = (struct atoll_device_info){"fake", "1", ATOLL_ORIGIN_SIMULATED, FAKE_TPUS, true};
+    *out = (struct atoll_device_info){.driver = "fake",
+                                      .version = "1",
+                                      .origin = ATOLL_ORIGIN_SIMULATED,
+                                      .n_tpus = FAKE_TPUS,
+                                      .virtual_time = true};
 }
 static int fake_load(struct atoll_device *d, uint32_t tpu, const struct atoll_device_segment *s,
                      uint32_t group, uint32_t *slot, struct atoll_err *err)
