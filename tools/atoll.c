@@ -52,34 +52,61 @@ static const struct command *find(int argc, char **argv, int *used)
     return command_find(argv[0]);
 }
 
-/* The commands that begin with a first word ("zoo"), and the message for the rest. */
-static int fail_unknown(int argc, char **argv)
+/* Names and summaries of the commands that begin with a first word ("zoo"). */
+static size_t list_group(const char *first, struct atoll_buf *names, struct atoll_buf *summaries)
 {
-    struct atoll_err err = {0};
-    const char *names[64];
     char group[64];
-    size_t n = 0, verbs = 0;
-    struct atoll_buf list = {0};
-    snprintf(group, sizeof group, "%.40s ", argv[0]);
-    for (; commands[n]; n++) {
-        names[n] = commands[n]->name;
-        if (strncmp(names[n], group, strlen(group)) == 0) {
-            atoll_buf_printf(&list, "%s%s", verbs++ ? ", " : "", names[n] + strlen(group));
+    size_t n = 0;
+    snprintf(group, sizeof group, "%.40s ", first);
+    for (size_t i = 0; commands[i]; i++) {
+        if (strncmp(commands[i]->name, group, strlen(group)) == 0) {
+            atoll_buf_printf(names, "%s%s", n++ ? ", " : "", commands[i]->name + strlen(group));
+            atoll_buf_printf(summaries, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
         }
     }
-    if (verbs) {
-        const bool given = argc > 1 && argv[1][0] != '-';
-        atoll_fail(&err, ATOLL_EUSAGE, "%s%s%s%s: expected one of %s", argv[0],
-                   given ? ": \"" : " needs a second word", given ? argv[1] : "", given ? "\"" : "",
-                   list.data ? list.data : "");
-    } else {
-        const char *near = opt_nearest(argv[0], names, n);
-        atoll_fail(&err, ATOLL_EUSAGE, "unknown command \"%.100s\"%s%s%s", argv[0],
-                   near ? "; did you mean " : "; \"atoll --help\" lists the known ones",
-                   near ? near : "", near ? "?" : "");
+    return n;
+}
+
+static int fail_group(int argc, char **argv, const char *names, struct atoll_err *err)
+{
+    if (argc > 1 && argv[1][0] != '-') {
+        return atoll_fail(err, ATOLL_EUSAGE, "%s: \"%.100s\": expected one of %s", argv[0], argv[1],
+                          names);
     }
-    atoll_buf_finish(&list);
-    return finish("atoll", ATOLL_EUSAGE, &err);
+    return atoll_fail(err, ATOLL_EUSAGE, "%s needs a second word: expected one of %s", argv[0],
+                      names);
+}
+
+static int fail_command(const char *word, struct atoll_err *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; commands[n]; n++) {
+        names[n] = commands[n]->name;
+    }
+    const char *near = opt_nearest(word, names, n);
+    return atoll_fail(err, ATOLL_EUSAGE, "unknown command \"%.100s\"%s%s%s", word,
+                      near ? "; did you mean " : "; \"atoll --help\" lists the known ones",
+                      near ? near : "", near ? "?" : "");
+}
+
+/* No command of this name: the first word of a group, or a slip. */
+static int answer_unknown(int argc, char **argv)
+{
+    struct atoll_err err = {0};
+    struct atoll_buf names = {0}, summaries = {0};
+    const bool group = list_group(argv[0], &names, &summaries) > 0;
+    int code = 0;
+    if (names.failed || summaries.failed) {
+        code = atoll_fail_nomem(&err, "a list of commands", names.size);
+    } else if (group && argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        out_text("Commands:\n%s", summaries.data);
+    } else {
+        code = group ? fail_group(argc, argv, names.data, &err) : fail_command(argv[0], &err);
+    }
+    atoll_buf_finish(&names);
+    atoll_buf_finish(&summaries);
+    return finish("atoll", code, &err);
 }
 
 static int print_help(const struct command *c, struct atoll_err *err)
@@ -128,7 +155,7 @@ static int run_hidden(int argc, char **argv)
     const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
     struct atoll_buf b = {0};
     if (argc > 1 && !c) {
-        return fail_unknown(argc - 1, argv + 1);
+        return answer_unknown(argc - 1, argv + 1);
     }
     manual_page(c, &b);
     const int code = b.failed ? atoll_fail_nomem(&err, "the page", 0) : 0;
@@ -160,5 +187,6 @@ int main(int argc, char **argv)
     }
     int used = 0;
     const struct command *c = find(argc - 1, argv + 1, &used);
-    return c ? run_command(c, argc - 1 - used, argv + 1 + used) : fail_unknown(argc - 1, argv + 1);
+    return c ? run_command(c, argc - 1 - used, argv + 1 + used)
+             : answer_unknown(argc - 1, argv + 1);
 }

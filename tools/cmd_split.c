@@ -265,6 +265,7 @@ static int run(struct call *call)
     code = code ? code : split_model(call, m, list);
     if (code == 0 && call->json) {
         json_t *j = atoll_json_answer("split");
+        json_object_set_new(j, "origin", json_string("computed"));
         json_object_set(j, "segments", list);
         code = out_json(call, j);
     }

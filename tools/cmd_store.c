@@ -28,7 +28,7 @@ static int run_merge(struct call *call)
     }
     atoll_store_close(&out);
     if (code == 0 && call->json) {
-        json_t *j = atoll_json_answer("store merge");
+        json_t *j = atoll_json_answer("store");
         json_object_set_new(j, "db", out_string(call->operands[0]));
         json_object_set_new(j, "merged", json_integer((json_int_t)call->n_operands - 1));
         code = out_json(call, j);
@@ -88,7 +88,7 @@ static int run_dump(struct call *call)
                 : atoll_store_dump(s, o->canonical, lines ? add_line : put_line, lines, &call->err);
     atoll_store_close(&s);
     if (code == 0 && lines) {
-        json_t *j = atoll_json_answer("store dump");
+        json_t *j = atoll_json_answer("store");
         json_object_set(j, "lines", lines);
         code = out_json(call, j);
     }

@@ -27,7 +27,7 @@ static int list_json(struct call *call, const struct atoll_zoo_network *networks
     for (size_t i = 0; i < n; i++) {
         json_array_append_new(list, network_json(&networks[i]));
     }
-    json_t *j = atoll_json_answer("zoo list");
+    json_t *j = atoll_json_answer("zoo");
     json_object_set_new(j, "networks", list);
     return out_json(call, j);
 }
@@ -120,7 +120,7 @@ static int write_model(struct call *call, const char *spec)
     code = code ? code : atoll_model_sha256(m, sha256, &call->err);
     code = code ? code : atoll_model_write(m, o->out, &call->err);
     if (code == 0 && call->json) {
-        json_t *j = atoll_json_answer("zoo write");
+        json_t *j = atoll_json_answer("zoo");
         json_object_set_new(j, "path", out_string(o->out));
         json_object_set_new(j, "network", out_string(spec));
         json_object_set_new(j, "sha256", json_string(sha256));

@@ -75,6 +75,7 @@ static int print_json(struct call *call, const struct atoll_model *m,
         }
     }
     json_object_set_new(j, "kind", json_string("edgetpu"));
+    json_object_set_new(j, "origin", json_string("computed")); /* read from the file */
     json_object_set_new(j, "path", out_string(m->path));
     json_object_set_new(j, "file_bytes", json_integer((json_int_t)m->file_bytes));
     json_object_set_new(j, "executables", exes);

@@ -79,14 +79,14 @@ def check_plan(j, n_ops):
 
 
 def zoo_and_info():
-    j = answer('zoo list', 'zoo', 'list')
+    j = answer('zoo', 'zoo', 'list')
     for network in j['networks']:
         fields('network', network, {'name': str, 'parameters': list, 'source': str})
         for parameter in network['parameters']:
             fields('parameter', parameter, {'name': str, 'default': str})
     names = [n['name'] for n in j['networks']]
     assert 'mobilenet_v1' in names and 'cifar_resnet50' in names
-    j = answer('zoo write', 'zoo', 'write', 'mobilenet_v1', '--set', 'size=96', '--set', 'alpha=0.25',
+    j = answer('zoo', 'zoo', 'write', 'mobilenet_v1', '--set', 'size=96', '--set', 'alpha=0.25',
                '-o', 'm.tflite')
     fields('zoo write', j, {'path': str, 'sha256': str})
     j = answer('info', 'info', 'm.tflite')
@@ -199,7 +199,7 @@ def sweep():
     assert again['done'] == 0 and again['already'] == whole['done']
     for i in (0, 1):
         run('bench', 'small.yaml', '--db', f'part{i}.db', '--shard', f'{i}/2', '--quiet')
-    answer('store merge', 'store', 'merge', 'merged.db', 'part0.db', 'part1.db')
+    answer('store', 'store', 'merge', 'merged.db', 'part0.db', 'part1.db')
     dump = run('store', 'dump', 'whole.db', '--canonical')
     assert dump and dump == run('store', 'dump', 'merged.db', '--canonical'), 'merged is not single'
     j = answer('report', 'report', 'whole.db', '-o', 'r.html', '--csv', 'csv')
