@@ -9,9 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-#define DIGITS 9
+/* Figures carry every digit that is stored; intervals and parts need no more than six. */
+#define DIGITS       8
+#define DIGITS_ROUGH 6
 
-enum column_kind { NUMBER, INTEGER, INDEX, COUNT32, TEXT, COUNT, FLAG };
+enum column_kind { NUMBER, ROUGH, INTEGER, INDEX, COUNT32, TEXT, COUNT, FLAG };
 struct column {
     const char *name;
     enum column_kind kind;
@@ -28,8 +30,9 @@ static void write_value(struct atoll_buf *b, const struct column *c, const char 
     const char *text;
     switch (c->kind) {
     case NUMBER:
+    case ROUGH:
         memcpy(&number, row + c->offset, sizeof number);
-        atoll__text_number(b, number, DIGITS);
+        atoll__text_number(b, number, c->kind == NUMBER ? DIGITS : DIGITS_ROUGH);
         break;
     case INTEGER:
         memcpy(&integer, row + c->offset, sizeof integer);
@@ -165,23 +168,23 @@ static void write_configs(struct atoll_buf *b, const struct atoll__data *d)
                                             CONFIG("n", COUNT32, n),
                                             CONFIG("failed", COUNT32, failed),
                                             CONFIG("p50", NUMBER, metric[ATOLL__LATENCY].value),
-                                            CONFIG("p50l", NUMBER, metric[ATOLL__LATENCY].low95),
-                                            CONFIG("p50h", NUMBER, metric[ATOLL__LATENCY].high95),
+                                            CONFIG("p50l", ROUGH, metric[ATOLL__LATENCY].low95),
+                                            CONFIG("p50h", ROUGH, metric[ATOLL__LATENCY].high95),
                                             CONFIG("hz", NUMBER, metric[ATOLL__THROUGHPUT].value),
-                                            CONFIG("hzl", NUMBER, metric[ATOLL__THROUGHPUT].low95),
-                                            CONFIG("hzh", NUMBER, metric[ATOLL__THROUGHPUT].high95),
+                                            CONFIG("hzl", ROUGH, metric[ATOLL__THROUGHPUT].low95),
+                                            CONFIG("hzh", ROUGH, metric[ATOLL__THROUGHPUT].high95),
                                             CONFIG("mj", NUMBER, metric[ATOLL__ENERGY].value),
-                                            CONFIG("mjl", NUMBER, metric[ATOLL__ENERGY].low95),
-                                            CONFIG("mjh", NUMBER, metric[ATOLL__ENERGY].high95),
-                                            CONFIG("p90", NUMBER, p90_us),
+                                            CONFIG("mjl", ROUGH, metric[ATOLL__ENERGY].low95),
+                                            CONFIG("mjh", ROUGH, metric[ATOLL__ENERGY].high95),
+                                            CONFIG("p90", ROUGH, p90_us),
                                             CONFIG("p99", NUMBER, p99_us),
-                                            CONFIG("min", NUMBER, min_us),
-                                            CONFIG("max", NUMBER, max_us),
-                                            CONFIG("first", NUMBER, first_us),
-                                            CONFIG("cold", NUMBER, cold_us),
-                                            CONFIG("idle", NUMBER, idle_frac),
-                                            CONFIG("watt", NUMBER, mean_w),
-                                            CONFIG("temp", NUMBER, temperature_c),
+                                            CONFIG("min", ROUGH, min_us),
+                                            CONFIG("max", ROUGH, max_us),
+                                            CONFIG("first", ROUGH, first_us),
+                                            CONFIG("cold", ROUGH, cold_us),
+                                            CONFIG("idle", ROUGH, idle_frac),
+                                            CONFIG("watt", ROUGH, mean_w),
+                                            CONFIG("temp", ROUGH, temperature_c),
                                             CONFIG("throttled", INTEGER, throttled),
                                             CONFIG("outliers", INTEGER, outliers)};
     atoll_buf_puts(b, ",\n\"configs\":{");
@@ -197,7 +200,7 @@ static void write_plans(struct atoll_buf *b, const struct atoll__data *d)
                                             PLAN("used", INTEGER, row.tpus_used),
                                             PLAN("pipes", INTEGER, row.n_pipelines),
                                             PLAN("stages", INTEGER, row.n_stages),
-                                            PLAN("lat", NUMBER, row.latency_us),
+                                            PLAN("lat", ROUGH, row.latency_us),
                                             PLAN("hz", NUMBER, row.throughput_hz),
                                             PLAN("mj", NUMBER, row.energy_mj),
                                             PLAN("on", NUMBER, row.on_chip_bytes),
@@ -236,13 +239,13 @@ static int write_stages(struct atoll_buf *b, const struct atoll__data *d, struct
                                             STAGE("narrow", NUMBER, narrow_bytes_per_tile),
                                             STAGE("inb", NUMBER, input_bytes),
                                             STAGE("outb", NUMBER, output_bytes),
-                                            STAGE("compute", NUMBER, compute_us),
-                                            STAGE("stream", NUMBER, stream_us),
-                                            STAGE("input", NUMBER, input_us),
-                                            STAGE("output", NUMBER, output_us),
-                                            STAGE("call", NUMBER, call_us),
-                                            STAGE("service", NUMBER, service_us),
-                                            STAGE("load", NUMBER, load_us),
+                                            STAGE("compute", ROUGH, compute_us),
+                                            STAGE("stream", ROUGH, stream_us),
+                                            STAGE("input", ROUGH, input_us),
+                                            STAGE("output", ROUGH, output_us),
+                                            STAGE("call", ROUGH, call_us),
+                                            STAGE("service", ROUGH, service_us),
+                                            STAGE("load", ROUGH, load_us),
                                             STAGE("strips", INTEGER, strips)};
     struct stage *rows = atoll_calloc(d->n_stages + 1, sizeof *rows);
     bool *wanted = atoll_calloc(d->n_plans + 1, sizeof *wanted);
@@ -287,7 +290,7 @@ static int write_layers(struct atoll_buf *b, const struct atoll__data *d, struct
                                             LAYER("n", INTEGER, row.index),
                                             LAYER("us", NUMBER, row.us),
                                             LAYER("macs", NUMBER, row.macs),
-                                            LAYER("stream", NUMBER, row.stream_bytes)};
+                                            LAYER("stream", ROUGH, row.stream_bytes)};
     struct layer *rows = atoll_calloc(d->n_layers + 1, sizeof *rows);
     if (!rows) {
         return atoll_fail_nomem(err, "the layers of the report", d->n_layers * sizeof *rows);

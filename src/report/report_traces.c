@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define TRACES_MAX 12
+/* No further trace once the page has this size: it stays under 3 MB with the scripts. */
+#define PAGE_BYTES 2000000u
 #define POINTS_MAX 4000
 #define SPANS_MAX  2000
 
@@ -69,7 +71,7 @@ static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *
             const size_t pair[2] = {low < high ? low : high, low < high ? high : low};
             for (size_t j = 0; j < points; j++) {
                 atoll_buf_puts(b, k || j ? "," : "");
-                atoll__text_number(b, (double)mw[pair[j] * rails + r], 6);
+                atoll__text_number(b, (double)mw[pair[j] * rails + r], 5);
             }
         }
     }
@@ -170,7 +172,7 @@ int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, str
     }
     /* The best arrangements first, then whatever else kept a trace. */
     for (int round = 0; round < 3; round++) {
-        for (size_t k = 0; !e && k < w.n && written < TRACES_MAX; k++) {
+        for (size_t k = 0; !e && k < w.n && written < TRACES_MAX && b->size < PAGE_BYTES; k++) {
             if (w.list[k].rank == round) {
                 e = write_one(s, d, &w.list[k], &written, b, err);
             }

@@ -56,6 +56,16 @@ else
     "$make_fixture" "$dir/hostile.db" "$dir/hostile.html" hostile=1 traces=1 samples=0 repeats=2 models=6 tpus=3
     "$make_fixture" "$dir/tiny.db" "$dir/tiny.html" samples=0 repeats=1 models=1 tpus=1
     pages='plain hostile tiny'
+    # A real sweep of the simulated board, by the command itself.
+    atoll=${ATOLL_BUILD:-build}/atoll
+    quick=${ATOLL_SOURCE:-.}/share/experiments/quick.yaml
+    if [ -x "$atoll" ] && [ -e "$quick" ]; then
+        "$atoll" bench --quiet "$quick" --db "$dir/quick.db" >/dev/null
+        "$atoll" report --quiet "$dir/quick.db" -o "$dir/quick.html"
+        pages="$pages quick"
+    else
+        echo "not checked: the report of a sweep ($atoll is not built)"
+    fi
 fi
 for page in $pages; do
     # Seven figures, and the eighth where a power trace was kept.
@@ -63,7 +73,9 @@ for page in $pages; do
     if grep -q '"traces":\[{' "$dir/$page.html"; then figures=8; fi
     one "$dir/$page.html" 390 "" "$page" $figures
     one "$dir/$page.html" 1280 "" "$page" $figures
-    one "$dir/$page.html" 390 ",dark" "$page, dark" $figures
+    case $page in
+    plain | given) one "$dir/$page.html" 390 ",dark" "$page, dark" $figures ;;
+    esac
 done
 
 # The check must be able to fail: a page whose data is damaged, and one whose text is too wide.
