@@ -119,6 +119,13 @@ static void broken_graphs_are_refused(void **state)
     assert_int_equal(atoll_builder_finish(&b, &x, 1, &y, 1, &m, &err), ATOLL_EINPUT);
     assert_non_null(strstr(err.text, "another operator writes too"));
 
+    b = start(); /* an operator that reads what it writes */
+    x = add_tensor(b, "x", ATOLL_TYPE_INT8, SHAPE(4), ATOLL_FILL_NONE);
+    y = add_tensor(b, "y", ATOLL_TYPE_INT8, SHAPE(4), ATOLL_FILL_NONE);
+    add_op(b, ATOLL_OP_ADD, (int32_t[]){x, y}, 2, y);
+    assert_int_equal(atoll_builder_finish(&b, &x, 1, &y, 1, &m, &err), ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "cycle"));
+
     b = start();
     x = add_tensor(b, "x", ATOLL_TYPE_INT8, SHAPE(4), ATOLL_FILL_NONE);
     y = add_tensor(b, "y", ATOLL_TYPE_INT8, SHAPE(4), ATOLL_FILL_NONE);
@@ -144,6 +151,17 @@ static void constants_must_fit_their_shape(void **state)
     assert_int_equal(atoll_builder_tensor(b, &t, true, &err), 0);
     assert_int_equal(atoll_builder_finish(&b, NULL, 0, NULL, 0, &m, &err), ATOLL_EINPUT);
     assert_non_null(strstr(err.text, "its shape asks for 4"));
+
+    b = start();
+    const struct atoll_tensor small = {.name = "w",
+                                       .type = ATOLL_TYPE_INT8,
+                                       .rank = 1,
+                                       .shape = {2},
+                                       .data = bytes,
+                                       .data_bytes = 3};
+    assert_int_equal(atoll_builder_tensor(b, &small, true, &err), 0);
+    assert_int_equal(atoll_builder_finish(&b, NULL, 0, NULL, 0, &m, &err), ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "constant of 3 bytes (its shape asks for 2)"));
 
     b = start();
     struct atoll_tensor huge = {

@@ -120,6 +120,12 @@ static void broken_options(void **state)
     cm_flex(&b, number, 1);
     expect_refused(b.data, b.size, "neither text nor blob");
     atoll_buf_finish(&b);
+    const struct cm_entry text[] = {{"4", "abcdefgh", 8, 0}};
+    cm_flex(&b, text, 1);
+    assert_int_equal(b.data[2], 8); /* the length of the text, behind the key "4" and its NUL */
+    b.data[2] = (char)b.size;       /* more than is left, less than there is */
+    expect_refused(b.data, b.size, "neither text nor blob");
+    atoll_buf_finish(&b);
     const struct cm_entry nonsense[] = {{"4", "\x10\0\0\0DWN1nonsense", 16, 0}};
     cm_flex(&b, nonsense, 1);
     expect_refused(b.data, b.size, "package 0: table Package");

@@ -155,21 +155,22 @@ static void one_subgraph(void **state)
 {
     (void)state;
     struct chain c = chain_start("places");
-    int32_t t[6];
-    for (int i = 0; i < 6; i++) {
+    int32_t t[7];
+    for (int i = 0; i < 7; i++) {
         t[i] = chain_int8(&c, "t", 4, 4, 4);
     }
     c.first = t[0];
-    chain_op(&c, ATOLL_OP_CUSTOM, &t[0], 1, t[1]); /* head: CPU */
-    chain_op(&c, ATOLL_OP_RELU, &t[1], 1, t[2]);   /* TPU */
-    chain_op(&c, ATOLL_OP_CUSTOM, &t[2], 1, t[3]); /* CPU */
-    chain_op(&c, ATOLL_OP_RELU, &t[3], 1, t[4]);   /* cannot come back */
-    chain_op(&c, ATOLL_OP_RELU, &t[2], 1, t[5]);   /* beside the CPU operator: TPU */
-    c.last = t[4];
+    chain_op(&c, ATOLL_OP_CUSTOM, &t[0], 1, t[1]);                /* head: CPU */
+    chain_op(&c, ATOLL_OP_RELU, &t[1], 1, t[2]);                  /* TPU */
+    chain_op(&c, ATOLL_OP_CUSTOM, &t[2], 1, t[3]);                /* CPU */
+    chain_op(&c, ATOLL_OP_RELU, &t[3], 1, t[4]);                  /* cannot come back */
+    chain_op(&c, ATOLL_OP_RELU, &t[2], 1, t[5]);                  /* beside the CPU operator: TPU */
+    chain_op(&c, ATOLL_OP_ADD, (int32_t[]){t[3], t[5]}, 2, t[6]); /* needs both: cannot come back */
+    c.last = t[6];
     struct atoll_model *m = chain_finish(&c);
-    bool maps[5];
+    bool maps[6];
     atoll_model_mapping(m, maps);
-    const bool expected[5] = {false, true, false, false, true};
+    const bool expected[6] = {false, true, false, false, true, false};
     assert_memory_equal(maps, expected, sizeof maps);
     atoll_model_close(&m);
 }

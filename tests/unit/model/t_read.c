@@ -222,6 +222,40 @@ static void vtable_games(void **state)
     }
 }
 
+/* A field that begins inside its table and ends behind it. */
+static void field_across_the_end(void **state)
+{
+    (void)state;
+    const int32_t shape[2] = {1, 4};
+    const int32_t zero = 0;
+    struct odd o;
+    odd_model(&o, shape, 2, ATOLL_TYPE_INT8, 0, &zero, 1, 3);
+    const size_t vtable = o.tensor_at - atoll__load_u32(o.w.data + o.tensor_at);
+    o.w.data[vtable + 4] = (uint8_t)(atoll__load_u16(o.w.data + vtable + 2) - 1);
+    expect(o.w.data, o.w.size, ATOLL_EINPUT, "with 4 bytes leaves the table");
+    atoll__fw_finish(&o.w);
+}
+
+static void option_out_of_range(void **state)
+{
+    (void)state;
+    struct atoll_op_attr attr = atoll_op_attr_default();
+    struct chain c = chain_start("range");
+    c.first = chain_int8(&c, "x", 1, 1, 4);
+    c.last = chain_int8(&c, "y", 1, 1, 4);
+    attr.activation = (enum atoll_activation)77;
+    chain_op_attr(&c, ATOLL_OP_ADD, (int32_t[]){c.first, c.first}, 2, c.last, &attr);
+    struct atoll_model *m = chain_finish(&c);
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    bytes_of(m, &bytes, &n);
+    expect(bytes, n, ATOLL_EINPUT,
+           "operator 0: AddOptions.fused_activation_function is 77 (expected 0 to 5)");
+    atoll_free(bytes);
+    m->ops[0].attr.activation = ATOLL_ACT_NONE;
+    atoll_model_close(&m);
+}
+
 /* Thousands of operators that share one long list: memory stays bounded by the file. */
 static void overlapping_vectors(void **state)
 {
@@ -276,9 +310,10 @@ static void text_without_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(not_a_model),         cmocka_unit_test(every_truncation),
-        cmocka_unit_test(every_bit_flip),      cmocka_unit_test(random_bytes),
-        cmocka_unit_test(absurd_values),       cmocka_unit_test(vtable_games),
-        cmocka_unit_test(overlapping_vectors), cmocka_unit_test(text_without_end)};
+        cmocka_unit_test(not_a_model),          cmocka_unit_test(every_truncation),
+        cmocka_unit_test(every_bit_flip),       cmocka_unit_test(random_bytes),
+        cmocka_unit_test(absurd_values),        cmocka_unit_test(vtable_games),
+        cmocka_unit_test(overlapping_vectors),  cmocka_unit_test(text_without_end),
+        cmocka_unit_test(field_across_the_end), cmocka_unit_test(option_out_of_range)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

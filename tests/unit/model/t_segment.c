@@ -194,11 +194,45 @@ static void intermediates_are_renumbered(void **state)
     atoll_model_close(&m);
 }
 
+/* One operator y = x * k, with k of its own. */
+static struct atoll_model *scaled(const char *in, const char *out, const uint8_t k[4])
+{
+    struct chain c = chain_start("scaled");
+    c.first = chain_int8(&c, in, 1, 1, 4);
+    c.last = chain_int8(&c, out, 1, 1, 4);
+    const struct atoll_tensor t = {
+        .name = "k", .type = ATOLL_TYPE_INT8, .rank = 1, .shape = {4}, .data = k};
+    const int32_t constant = atoll_builder_tensor(c.b, &t, true, NULL);
+    chain_op(&c, ATOLL_OP_MUL, (int32_t[]){c.first, constant}, 2, c.last);
+    return chain_finish(&c);
+}
+
+/* Constants of one name are one tensor when they hold the same bytes, and stay two otherwise. */
+static void constants_of_one_name(void **state)
+{
+    (void)state;
+    const uint8_t one[4] = {1, 2, 3, 4}, other[4] = {1, 2, 3, 5};
+    for (int same = 0; same < 2; same++) {
+        struct atoll_model *p[2] = {scaled("x", "a", one), scaled("a", "y", same ? one : other)},
+                           *joined = NULL;
+        assert_int_equal(atoll_model_merge(p, 2, &joined, NULL), 0);
+        assert_int_equal(joined->n_tensors, same ? 4 : 5);
+        assert_memory_equal(joined->tensors[joined->ops[1].inputs[1]].data, same ? one : other, 4);
+        expect_names(joined, joined->outputs, joined->n_outputs,
+                     "y"); /* without metadata: what nobody reads */
+        atoll_model_close(&joined);
+        atoll_model_close(&p[0]);
+        atoll_model_close(&p[1]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boundaries), cmocka_unit_test(wrong_segmentations),
-        cmocka_unit_test(state_is_not_cut), cmocka_unit_test(ambiguous_names),
-        cmocka_unit_test(intermediates_are_renumbered)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(boundaries),
+                                       cmocka_unit_test(wrong_segmentations),
+                                       cmocka_unit_test(state_is_not_cut),
+                                       cmocka_unit_test(ambiguous_names),
+                                       cmocka_unit_test(intermediates_are_renumbered),
+                                       cmocka_unit_test(constants_of_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
