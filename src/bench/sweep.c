@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define COMMIT_NS UINT64_C(250000000)
+#define COMMIT_TRIES 5 /* each waits for 2 s */
 #define TIMELINE_SPANS_MAX                                                                         \
     240 /* a look at the first inference and at how the steady window begins */
 
@@ -217,7 +218,11 @@ static int commit(struct sweep *w, struct atoll_err *err)
     if (!w->in_transaction) {
         return 0;
     }
-    const int rc = atoll_store_commit(w->s, err);
+    /* A reader may hold the file for longer than one wait: a report of a large database. */
+    int rc = atoll_store_commit(w->s, err);
+    for (int i = 1; i < COMMIT_TRIES && rc == ATOLL_EBUSY; i++) {
+        rc = atoll_store_commit(w->s, err);
+    }
     if (rc) {
         return rc;
     }

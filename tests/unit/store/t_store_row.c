@@ -89,12 +89,9 @@ static void every_column_comes_back(void **state)
 static size_t column_bytes(int type)
 {
     switch (type) {
-    case ATOLL__COLUMN_TEXT:
-        return sizeof(const char *);
-    case ATOLL__COLUMN_BLOB:
-        return sizeof(struct atoll__blob);
-    default:
-        return 8;
+    case ATOLL__COLUMN_TEXT: return sizeof(const char *);
+    case ATOLL__COLUMN_BLOB: return sizeof(struct atoll__blob);
+    default: return 8;
     }
 }
 
@@ -112,7 +109,7 @@ static void no_column_is_forgotten(void **state)
         size_t sum = 0;
         for (size_t i = 0; i < t->n_columns; i++) {
             assert_int_equal(t->columns[i].offset, sum);
-            sum += column_bytes(t->columns[i].type);
+            sum += column_bytes((int)t->columns[i].type);
         }
         assert_int_equal(sum, sizes[id]);
         assert_true(t->n_columns <= ATOLL__STORE_COLUMNS_MAX);
