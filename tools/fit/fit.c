@@ -12,7 +12,8 @@ static const char usage_text[] =
     "  --from DATA   directory of the tables (networks_latency.tsv, board_8tpu.tsv, ...)\n"
     "  --share DIR   directory of the board profiles that the fit starts from\n"
     "  --source DIR  source tree whose table, profiles and plots are rewritten (default: .)\n"
-    "  --print-only  do not rewrite src/cost/constants_table.h, share/boards and docs/img\n"
+    "  --print-only  do not rewrite docs/cost-fit.md, docs/img,\n"
+    "                src/cost/constants_table.h and share/boards\n"
     "  --rows        every row with its errors\n"
     "  --no-cross    only the fit, no cross-validation\n";
 
@@ -73,6 +74,40 @@ static int run(struct fit *f, const struct options *o, struct atoll_err *err)
     return rc;
 }
 
+/** The whole report: to stdout, or into docs/cost-fit.md. */
+static int report(struct fit *f, const struct options *o, struct atoll_err *err)
+{
+    (void)fprintf(f->out,
+                  "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+                  "# Report of the fit\n\nWritten by `./run fit`; what the columns mean stands in "
+                  "[method-cost.md](method-cost.md).\n\n");
+    fit_report(f, o->rows);
+    int rc = fit_extra(f, err);
+    return rc == 0 ? fit_depth(f, o->print_only ? NULL : o->source, err) : rc;
+}
+
+static int write_all(struct fit *f, const struct options *o, struct atoll_err *err)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/docs/cost-fit.md", o->source);
+    f->out = fopen(path, "w");
+    if (f->out == NULL) {
+        return atoll_fail(err, ATOLL_EIO, "%s: cannot be written", path);
+    }
+    int rc = report(f, o, err);
+    if (fclose(f->out) != 0 && rc == 0) {
+        rc = atoll_fail(err, ATOLL_EIO, "%s: cannot be written", path);
+    }
+    rc = rc == 0 ? fit_write(f, o->source, err) : rc;
+    rc = rc == 0 ? fit_write_plots(f, o->source, err) : rc;
+    if (rc == 0) {
+        (void)printf(
+            "%zu rows fitted. Written: %s, docs/img, src/cost/constants_table.h, share/boards\n",
+            f->n_rows, path);
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.source = "."};
@@ -83,14 +118,10 @@ int main(int argc, char **argv)
         return 2;
     }
     f.data = o.from;
+    f.out = stdout;
     int rc = run(&f, &o, &err);
     if (rc == 0) {
-        fit_report(&f, o.rows);
-        rc = fit_extra(&f, &err);
-    }
-    if (rc == 0 && !o.print_only) {
-        rc = fit_write(&f, o.source, &err);
-        rc = rc == 0 ? fit_write_plots(&f, o.source, &err) : rc;
+        rc = o.print_only ? report(&f, &o, &err) : write_all(&f, &o, &err);
     }
     fit_close(&f);
     if (rc != 0) {

@@ -16,6 +16,8 @@
 
 #include "tsv.h"
 
+#include <stdio.h>
+
 /* Classes of operators whose cycles are one fitted factor times a count. */
 enum fit_class { FIT_CONV, FIT_DEPTHWISE, FIT_VECTOR, FIT_CLASSES };
 extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the table of constants
@@ -85,6 +87,7 @@ struct fit {
     double chip[FIT_CLASSES];        ///< factors at hand
     double load_ms, load_ms_per_mib; ///< loading parameters on USB 3
     double mj_per_gmac;              ///< arithmetic on the Dev Board Micro
+    FILE *out;                       ///< where the report goes
     const char *data;                ///< directory of the tables
 };
 
@@ -127,6 +130,11 @@ int fit_cross_validate(struct fit *f, struct atoll_err *err);
 /* fit_extra.c */
 /** Loading and energy: fits and prints. */
 int fit_extra(struct fit *f, struct atoll_err *err);
+
+/* fit_depth.c */
+/** Latency against pipeline depth: table to `out`, picture into docs/img (source_dir NULL: none).
+ */
+int fit_depth(const struct fit *f, const char *source_dir, struct atoll_err *err);
 
 /* fit_report.c, fit_write.c, fit_svg.c */
 void fit_report(const struct fit *f, bool rows);

@@ -58,7 +58,8 @@ static void solve_line(const struct line *l, size_t skip, double *a, double *b)
     *a = (sy - *b * sx) / s;
 }
 
-static void print_line_fit(const char *what, const struct line *l, double *a, double *b)
+static void print_line_fit(const struct fit *f, const char *what, const struct line *l, double *a,
+                           double *b)
 {
     double in[LINE_MAX];
     double out[LINE_MAX];
@@ -75,9 +76,9 @@ static void print_line_fit(const char *what, const struct line *l, double *a, do
     }
     atoll_sort(in, l->n);
     atoll_sort(out, l->n);
-    (void)printf("| %s | %zu | %.4g | %.4g | %.1f / %.1f | %.1f / %.1f |\n", what, l->n, *a, *b,
-                 100 * atoll_quantile(in, l->n, 0.5), 100 * in[l->n - 1u],
-                 100 * atoll_quantile(out, l->n, 0.5), 100 * out[l->n - 1u]);
+    (void)fprintf(f->out, "| %s | %zu | %.4g | %.4g | %.1f / %.1f | %.1f / %.1f |\n", what, l->n,
+                  *a, *b, 100 * atoll_quantile(in, l->n, 0.5), 100 * in[l->n - 1u],
+                  100 * atoll_quantile(out, l->n, 0.5), 100 * out[l->n - 1u]);
 }
 
 static void add_point(struct line *l, double x, double y)
@@ -166,13 +167,14 @@ static int networks_energy(struct fit *f, double idle_w, struct atoll_err *err)
                     continue;
                 }
                 const double e = sum_ge / sum_gg;
-                (void)printf("| %s | %.3f | %.3f | %+.1f | %+.1f |\n", row->label, gmac, mj,
-                             100 * ((idle_w * row->ms + e * gmac) / mj - 1),
-                             100 * ((idle_w * row->predicted_ms + e * gmac) / mj - 1));
+                (void)fprintf(f->out, "| %s | %.3f | %.3f | %+.1f | %+.1f |\n", row->label, gmac,
+                              mj, 100 * ((idle_w * row->ms + e * gmac) / mj - 1),
+                              100 * ((idle_w * row->predicted_ms + e * gmac) / mj - 1));
             }
         }
         if (pass == 0) {
-            (void)printf(
+            (void)fprintf(
+                f->out,
                 "\nDev Board Micro: %.3g mJ/GMAC on top of %.3f W (idle board)\n\n"
                 "| network | GMAC | measured mJ | from the measured ms | from the model alone "
                 "|\n|---|---|---|---|---|\n",
@@ -195,12 +197,13 @@ int fit_extra(struct fit *f, struct atoll_err *err)
     if (rc != 0) {
         return rc;
     }
-    (void)printf("\n| line | rows | a | b | in-sample, median / worst %% | row left out |\n"
-                 "|---|---|---|---|---|---|\n");
-    print_line_fit("loading, ms against MiB, USB 3", &loads, &a, &b);
+    (void)fprintf(f->out,
+                  "\n| line | rows | a | b | in-sample, median / worst %% | row left out |\n"
+                  "|---|---|---|---|---|---|\n");
+    print_line_fit(f, "loading, ms against MiB, USB 3", &loads, &a, &b);
     f->load_ms = a;
     f->load_ms_per_mib = b;
-    print_line_fit("inference, mJ against ms, Micro", &inference, &a, &b);
-    print_line_fit("model switch, mJ against ms, Micro", &switches, &a, &b);
+    print_line_fit(f, "inference, mJ against ms, Micro", &inference, &a, &b);
+    print_line_fit(f, "model switch, mJ against ms, Micro", &switches, &a, &b);
     return networks_energy(f, 0.70671, err);
 }

@@ -51,23 +51,24 @@ static void print_line(const struct fit *f, const char *name, const char *family
     if (n == 0) {
         return;
     }
-    (void)printf("| %s | %zu ", name, n);
+    (void)fprintf(f->out, "| %s | %zu ", name, n);
     for (int c = 0; c < 4; c++) {
         const struct errors e = errors_of(f, c, family, host);
         if (isfinite(e.median)) {
-            (void)printf("| %.1f / %.1f ", 100 * e.median, 100 * e.p90);
+            (void)fprintf(f->out, "| %.1f / %.1f ", 100 * e.median, 100 * e.p90);
         } else {
-            (void)printf("| - ");
+            (void)fprintf(f->out, "| - ");
         }
     }
-    (void)printf("|\n");
+    (void)fprintf(f->out, "|\n");
 }
 
-static void print_head(const char *what)
+static void print_head(const struct fit *f, const char *what)
 {
-    (void)printf("\n| %s | rows | in-sample | row left out | family left out | host left out |\n"
-                 "|---|---|---|---|---|---|\n",
-                 what);
+    (void)fprintf(f->out,
+                  "\n| %s | rows | in-sample | row left out | family left out | host left out |\n"
+                  "|---|---|---|---|---|---|\n",
+                  what);
 }
 
 static double worst_of(const struct fit_row *r)
@@ -86,14 +87,15 @@ static int by_worst(const void *a, const void *b)
 /** Every row of the card and of the networks, for the method page. */
 static void print_rows(const struct fit *f)
 {
-    (void)printf("\n| row | host | measured ms | in-sample | row out | family out | host out |\n"
-                 "|---|---|---|---|---|---|---|\n");
+    (void)fprintf(f->out,
+                  "\n| row | host | measured ms | in-sample | row out | family out | host out |\n"
+                  "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < f->n_rows; i++) {
         const struct fit_row *r = &f->rows[i];
-        (void)printf("| %s | %s | %.3f | %+.1f | %+.1f | %+.1f | %+.1f |\n", r->label,
-                     f->hosts[r->host].name, r->ms, 100 * (r->predicted_ms / r->ms - 1),
-                     100 * (r->row_out_ms / r->ms - 1), 100 * (r->family_out_ms / r->ms - 1),
-                     100 * (r->host_out_ms / r->ms - 1));
+        (void)fprintf(f->out, "| %s | %s | %.3f | %+.1f | %+.1f | %+.1f | %+.1f |\n", r->label,
+                      f->hosts[r->host].name, r->ms, 100 * (r->predicted_ms / r->ms - 1),
+                      100 * (r->row_out_ms / r->ms - 1), 100 * (r->family_out_ms / r->ms - 1),
+                      100 * (r->host_out_ms / r->ms - 1));
     }
 }
 
@@ -107,30 +109,32 @@ static void print_worst(const struct fit *f, size_t count)
         list[i] = &f->rows[i];
     }
     qsort(list, f->n_rows, sizeof *list, by_worst);
-    (void)printf("\n| worst rows | host | measured ms | in-sample ms | row left out ms "
-                 "|\n|---|---|---|---|---|\n");
+    (void)fprintf(f->out, "\n| worst rows | host | measured ms | in-sample ms | row left out ms "
+                          "|\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < count && i < f->n_rows; i++) {
-        (void)printf("| %s | %s | %.3f | %.3f | %.3f |\n", list[i]->label,
-                     f->hosts[list[i]->host].name, list[i]->ms, list[i]->predicted_ms,
-                     list[i]->row_out_ms);
+        (void)fprintf(f->out, "| %s | %s | %.3f | %.3f | %.3f |\n", list[i]->label,
+                      f->hosts[list[i]->host].name, list[i]->ms, list[i]->predicted_ms,
+                      list[i]->row_out_ms);
     }
     atoll_free(list);
 }
 
 void fit_report(const struct fit *f, bool rows)
 {
-    (void)printf("%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 "
-                 "|\n|---|---|---|---|\n",
-                 f->n_rows, f->n_params);
+    (void)fprintf(f->out,
+                  "%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 "
+                  "|\n|---|---|---|---|\n",
+                  f->n_rows, f->n_params);
     for (int i = 0; i < f->n_params; i++) {
         const struct fit_param *p = &f->params[i];
         const double v = exp(p->log_value);
-        (void)printf("| %s%s | %s | %.5g | %.2g |\n", p->name,
-                     p->place == FIT_DRIVE && p->drive == 1 ? ", threads" : "",
-                     p->host < 0 ? "chip" : f->hosts[p->host].name, v, v * p->rel_u95);
+        (void)fprintf(f->out, "| %s%s | %s | %.5g | %.2g |\n", p->name,
+                      p->place == FIT_DRIVE && p->drive == 1 ? ", threads" : "",
+                      p->host < 0 ? "chip" : f->hosts[p->host].name, v, v * p->rel_u95);
     }
-    (void)printf("\nErrors: median / 90th percentile of |predicted / measured - 1|, percent.\n");
-    print_head("family");
+    (void)fprintf(f->out,
+                  "\nErrors: median / 90th percentile of |predicted / measured - 1|, percent.\n");
+    print_head(f, "family");
     for (size_t i = 0; i < f->n_rows; i++) {
         bool seen = false;
         for (size_t j = 0; j < i && !seen; j++) {
@@ -140,7 +144,7 @@ void fit_report(const struct fit *f, bool rows)
             print_line(f, f->rows[i].family, f->rows[i].family, -1);
         }
     }
-    print_head("host");
+    print_head(f, "host");
     for (int h = 0; h < f->n_hosts; h++) {
         print_line(f, f->hosts[h].name, NULL, h);
     }
