@@ -40,8 +40,8 @@ ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w,
  *  as they are sent, those before the steady phase included. Called between events, so time spent
  *  here is time of the run. */
 struct atoll_run_tensors {
-    /** Fills the model's inputs: in[i] has the bytes of its input i. NULL: seeded noise, made before
-     *  the first inference and never changed. */
+    /** Fills the model's inputs: in[i] has the bytes of its input i. NULL: seeded noise, made
+     * before the first inference and never changed. */
     int (*input)(void *user, uint32_t pipeline, uint64_t number, void *const *in,
                  struct atoll_err *err);
     /** Sees the model's outputs, in the order of completion. NULL: nobody looks. */
@@ -53,7 +53,7 @@ struct atoll_run_request {
     struct atoll_device *device; ///< open and fresh; the runner loads the plan's segments on it
     struct atoll_meter *meter;   ///< NULL: no energy
     const struct atoll_plan *plan;
-    const struct atoll_cost *const *models; ///< costed models, by the plan's model index
+    const struct atoll_cost *const *models;  ///< costed models, by the plan's model index
     const struct atoll_run_tensors *tensors; ///< NULL: noise in, nobody looks
     struct atoll_workload workload;
     uint64_t seed;         ///< of arrivals
