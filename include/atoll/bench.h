@@ -95,15 +95,14 @@ struct atoll_run_result {
     size_t n_spans;
 };
 /** Runs a plan once: idle baseline, creation, first inference, warm-up, steady window, drain. What
- * each workload does and how each figure is made: docs/method-measurement.md. In short:
+ *  each workload does and how each figure is made: docs/method-measurement.md. In short:
  *   - latency: one input in the system, on the pipeline with the lowest predicted latency;
  *   - saturated: every pipeline kept full; throughput between fill and drain, samples are times in
- * the full system (not a latency);
+ *     the full system (not a latency);
  *   - rate, poisson: open loop, latency from the intended time of arrival;
  *   - cold: creation and the first inference, once; no samples, energy of that start.
- *  Buffers are not passed to the device: a driver in real time uses its own.
- *  ATOLL_EUSAGE: skipped plan, bad workload, TPU that the device has not; ATOLL_EDEVICE: an
- * inference failed. */
+ *  ATOLL_EUSAGE: skipped plan, bad workload, a TPU that the device has not; ATOLL_EDEVICE: an
+ *  inference failed. */
 ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
                         struct atoll_err *err);
 ATOLL_API void atoll_run_result_finish(struct atoll_run_result *r);

@@ -444,7 +444,8 @@ static int read_options(struct atoll_experiment *e, const struct raw *raw,
     return rc;
 }
 
-static int open_yaml(struct atoll_experiment *e, const char *path, struct atoll_err *err)
+static int open_yaml(struct atoll_experiment *e, const char *path, const char *share,
+                     struct atoll_err *err)
 {
     struct atoll_map map = {0};
     int rc = atoll_map_open(path, &map, err);
@@ -453,11 +454,13 @@ static int open_yaml(struct atoll_experiment *e, const char *path, struct atoll_
     }
     const char *slash = strrchr(path, '/');
     e->path = atoll_arena_printf(&e->arena, "%s", path);
+    e->share = share ? atoll_arena_printf(&e->arena, "%s", share) : NULL;
     e->dir = atoll_arena_strndup(&e->arena, path,
                                  slash ? (size_t)(slash - path) + (slash == path) : 0);
     e->yaml = atoll_arena_strndup(&e->arena, map.size ? (const char *)map.data : "", map.size);
-    rc = e->path && e->dir && e->yaml ? atoll_yaml_parse(path, e->yaml, map.size, &e->doc, err)
-                                      : nomem(err);
+    rc = e->path && e->dir && e->yaml && (e->share || !share)
+             ? atoll_yaml_parse(path, e->yaml, map.size, &e->doc, err)
+             : nomem(err);
     atoll_map_close(&map);
     return rc;
 }
@@ -474,7 +477,7 @@ int atoll__experiment_read(struct atoll_experiment *e, const char *path, const c
                       .compiler = "v16",
                       .repeats = 5,
                       .seed = 1};
-    int rc = open_yaml(e, path, err);
+    int rc = open_yaml(e, path, share, err);
     if (rc) {
         return rc;
     }

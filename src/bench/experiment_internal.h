@@ -32,7 +32,7 @@ struct atoll__unit {
 struct atoll_experiment {
     struct atoll_arena arena;
     struct atoll_yaml_doc *doc; ///< owns the strings below
-    const char *path, *dir, *yaml, *name;
+    const char *path, *dir, *yaml, *name, *share;
     struct atoll_board *board;
     struct atoll_use use;
     enum atoll_compiler compiler;

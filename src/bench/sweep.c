@@ -80,8 +80,11 @@ static int run_unit(const struct atoll_experiment *e, const struct atoll__unit *
     const struct atoll__try *t = &e->tries[u->attempt];
     const struct atoll_cost *const costs[1] = {e->subjects[t->subject].cost};
     const uint64_t seed = seed_of(e, u);
-    const struct atoll_device_opts device_opts = {
-        .board = e->board, .use = e->use, .compiler = e->compiler, .seed = atoll_seed_mix(seed, 1)};
+    const struct atoll_device_opts device_opts = {.board = e->board,
+                                                  .use = e->use,
+                                                  .compiler = e->compiler,
+                                                  .seed = atoll_seed_mix(seed, 1),
+                                                  .share = e->share};
     struct atoll_device *device = NULL;
     int rc = open_meter(e, atoll_seed_mix(seed, 2), keeps(e->keep_trace, u), &out->meter, err);
     rc = rc ? rc : atoll_device_open(e->device, &device_opts, &device, err);
@@ -288,8 +291,11 @@ static int job(void *user, size_t index, struct atoll_err *err)
 static int look_at_device(struct sweep *w, char version[128], struct atoll_err *err)
 {
     const struct atoll_experiment *e = w->e;
-    const struct atoll_device_opts o = {
-        .board = e->board, .use = e->use, .compiler = e->compiler, .seed = e->seed};
+    const struct atoll_device_opts o = {.board = e->board,
+                                        .use = e->use,
+                                        .compiler = e->compiler,
+                                        .seed = e->seed,
+                                        .share = e->share};
     struct atoll_device *d = NULL;
     const int rc = atoll_device_open(e->device, &o, &d, err);
     if (rc) {
