@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Speed of planning, models built and costed once:
- *  - the demo's sweep: 12 networks x 1..8 TPUs x every strategy and partition, aim 1 s;
- *  - every network of the zoo x the 22 partitions of 8, building and costing included, aim 60 s.
+ *  - the demo's sweep: 12 networks x 1..8 TPUs x every rule and partition, aim 1 s;
+ *  - every network of the zoo x the 22 partitions of 8 and the exact search, building and costing
+ *    included, aim 60 s.
  */
 #include <atoll/plan.h>
 #include <atoll/zoo.h>
@@ -36,24 +37,73 @@ static void finish(struct set *s)
     s->n = 0;
 }
 
-/* Compares all strategies for each model and each number of TPUs; adds up the plans made. */
-static int compare(const struct set *s, const struct atoll_board *b, uint32_t from, uint32_t to,
-                   uint64_t *plans, struct atoll_err *err)
+static struct atoll_plan_request request(const struct atoll_cost *const *model,
+                                         const struct atoll_board *b, uint32_t tpus)
+{
+    struct atoll_plan_request r = atoll_plan_request_default();
+    r.models = model;
+    r.n_models = 1;
+    r.board = b;
+    r.tpus = tpus;
+    return r;
+}
+
+static int solve(struct atoll_plan_request *r, const char *strategy, uint64_t *plans,
+                 struct atoll_err *err)
+{
+    struct atoll_plan *p = NULL;
+    r->strategy = strategy;
+    const int code = atoll_plan_solve(r, &p, err);
+    *plans += code == 0;
+    atoll_plan_close(&p);
+    return code;
+}
+
+/* Every rule and every partition, each a request of its own, as an experiment asks. */
+static int solve_rules(const struct atoll_cost *model, const struct atoll_board *b, uint32_t tpus,
+                       uint64_t *plans, struct atoll_err *err)
+{
+    static const char *const rules[] = {"single", "replicas", "vendor", "smallest_resident"};
+    const struct atoll_cost *const models[1] = {model};
+    struct atoll_plan_request r = request(models, b, tpus);
+    char **partitions = atoll_plan_partitions(tpus, NULL);
+    int code = partitions ? 0 : ATOLL_ENOMEM;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0] && code == 0; i++) {
+        code = solve(&r, rules[i], plans, err);
+    }
+    for (char **parts = partitions; parts && *parts && code == 0; parts++) {
+        char name[64];
+        snprintf(name, sizeof name, "partition:%s", *parts);
+        code = solve(&r, name, plans, err);
+    }
+    atoll_share_dirs_free(partitions);
+    return code;
+}
+
+static int sweep(const struct set *s, const struct atoll_board *b, uint64_t *plans,
+                 struct atoll_err *err)
 {
     int code = 0;
     for (size_t i = 0; i < s->n && code == 0; i++) {
-        for (uint32_t tpus = from; tpus <= to && code == 0; tpus++) {
-            const struct atoll_cost *models[1] = {s->cost[i]};
-            struct atoll_plan_request r = atoll_plan_request_default();
-            struct atoll_comparison c = {0};
-            r.models = models;
-            r.n_models = 1;
-            r.board = b;
-            r.tpus = tpus;
-            code = atoll_plan_compare(&r, &c, err);
-            *plans += c.n_plans;
-            atoll_comparison_finish(&c);
+        for (uint32_t tpus = 1; tpus <= 8 && code == 0; tpus++) {
+            code = solve_rules(s->cost[i], b, tpus, plans, err);
         }
+    }
+    return code;
+}
+
+/* Compares all strategies of each model on 8 TPUs; adds up the plans made. */
+static int compare(const struct set *s, const struct atoll_board *b, uint64_t *plans,
+                   struct atoll_err *err)
+{
+    int code = 0;
+    for (size_t i = 0; i < s->n && code == 0; i++) {
+        const struct atoll_cost *const models[1] = {s->cost[i]};
+        const struct atoll_plan_request r = request(models, b, 8);
+        struct atoll_comparison c = {0};
+        code = atoll_plan_compare(&r, &c, err);
+        *plans += c.n_plans;
+        atoll_comparison_finish(&c);
     }
     return code;
 }
@@ -78,7 +128,7 @@ static int measure(struct atoll_err *err)
         code = add(&s, twelve[i], err);
     }
     uint64_t from_ns = atoll_now_ns();
-    code = code ? code : compare(&s, b, 1, 8, &plans, err);
+    code = code ? code : sweep(&s, b, &plans, err);
     if (code == 0) {
         print("12 networks x 1..8 TPUs", plans, (double)(atoll_now_ns() - from_ns) / 1e9, 1);
     }
@@ -90,7 +140,7 @@ static int measure(struct atoll_err *err)
     for (size_t i = 0; i < n && i < NETWORKS_MAX && code == 0; i++) {
         code = add(&s, zoo[i].name, err);
     }
-    code = code ? code : compare(&s, b, 8, 8, &plans, err);
+    code = code ? code : compare(&s, b, &plans, err);
     if (code == 0) {
         char what[64];
         snprintf(what, sizeof what, "zoo (%zu) x partitions of 8", n);

@@ -33,8 +33,8 @@ static const struct opt opts[] = {
      .offset = offsetof(struct plan_opts, strategy),
      .argument = "S",
      .help = "single, replicas, vendor (the compiler's cuts), partition:A+B+... (independent "
-             "pipelines) or "
-             "smallest_resident (the shortest pipeline that does not stream, replicated)",
+             "pipelines), smallest_resident (the shortest pipeline that does not stream, "
+             "replicated) or exact (the best for the objective, proven or with its gap)",
      .fallback = "the best of all for the objective",
      .example = "atoll plan zoo:resnet50 --strategy partition:4+4"},
     {.long_name = "objective",
@@ -63,7 +63,7 @@ static const struct opt opts[] = {
      .offset = offsetof(struct plan_opts, time_limit_s),
      .argument = "SECONDS",
      .help = "Stop searching after this time and keep what was found",
-     .fallback = "none",
+     .fallback = "2 s for exact",
      .low = 0.001,
      .high = 1e6},
     {.short_name = 'o',

@@ -40,8 +40,8 @@ static const struct opt opts[] = {
      .type = OPT_TEXT,
      .offset = offsetof(struct run_opts, strategy),
      .argument = "S",
-     .help = "How to plan a model: single, replicas, vendor, partition:A+B+... or "
-             "smallest_resident",
+     .help = "How to plan a model: single, replicas, vendor, partition:A+B+..., "
+             "smallest_resident or exact",
      .fallback = "single, from 2 TPUs on vendor"},
     {.short_name = 'm',
      .long_name = "mode",

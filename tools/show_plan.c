@@ -142,7 +142,7 @@ static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, 
     static const char *const names[] = {"latency", "throughput", "energy"};
     const struct atoll_plan *p = c->plans[i];
     uint64_t streamed = 0;
-    char best[64] = "";
+    char best[96] = "";
     for (uint32_t k = 0; k < p->n_pipelines; k++) {
         for (uint32_t s = 0; s < p->pipelines[k].n_stages; s++) {
             streamed += p->pipelines[k].stages[s].cost.off_chip_bytes;
@@ -164,6 +164,11 @@ static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, 
         out_cell(t, "-");
     } else {
         out_cell_bytes(t, streamed);
+    }
+    if (isfinite(p->gap_frac) && !p->skipped) {
+        const size_t at = strlen(best);
+        snprintf(best + at, sizeof best - at, "%sproven within %.2g %%", at ? ", " : "",
+                 100 * p->gap_frac);
     }
     out_cell(t, "%s", p->skipped ? p->skipped : best);
 }

@@ -108,7 +108,8 @@ struct atoll_plan_request {
     uint32_t n_cuts;
     const struct atoll_oracle *oracle; ///< NULL: the cost room
     bool want_sha256;                  ///< fill models[].sha256
-    bool want_next_tpu;                ///< also plan for tpus+1 to say what it brings (costs time)
+    bool want_next_tpu; ///< also plan for tpus+1 to say what it brings (costs time; compare: for
+                        ///< the best plans only)
     double time_limit_s;               ///< 0: none
 };
 ATOLL_API struct atoll_plan_request atoll_plan_request_default(void);

@@ -113,10 +113,9 @@ int atoll_plan_compare(const struct atoll_plan_request *r, struct atoll_comparis
     struct atoll_comparison made = {0};
     code = fill_comparison(&pl, &made, err);
     choose_best(&made);
-    if (!code && r->want_next_tpu) {
-        for (uint32_t i = 0; i < made.n_plans && code == 0; i++) {
-            code = atoll__plan_explain_next(&pl, made.plans[i], err);
-        }
+    for (int o = 0; o < 3 && r->want_next_tpu && code == 0; o++) {
+        struct atoll_plan *p = made.best[o] < 0 ? NULL : made.plans[made.best[o]];
+        code = p && !p->next_tpu ? atoll__plan_explain_next(&pl, p, err) : 0;
     }
     atoll__planner_finish(&pl);
     if (code) {
