@@ -136,7 +136,10 @@ struct atoll_eval {
     uint8_t *correct; ///< by image of the part up to the limit: bit 0 first, bit 1 among
                       ///< the first five, bit 7 not counted (bad)
     size_t n_correct;
-    uint64_t *confusion; ///< [label * (n_classes + 1) + answer]; the last: another class
+    uint64_t
+        *confusion; ///< classification: [label * (n_classes + 1) + answer], the last column for
+                    ///< a class that the set has not; segmentation: pixels,
+                    ///< [truth * n_classes + answer]
     /* segmentation */
     struct atoll_interval pixels; ///< share of equal pixels (interval over images: bootstrap)
     double mean_iou;

@@ -5,6 +5,8 @@
 
 #include <atoll/nn.h>
 
+#define ATOLL__EVAL_BAD 0x80 /* in atoll_eval.correct: the image was left out */
+
 /* TfLiteXNNPackDelegateOptions: only num_threads at offset 0 stayed where it was between versions;
  * the rest comes from the library's own defaults, in a block that is large enough for any of them.
  */
