@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atoll run: executes one plan on a device, under a meter. */
 #include "common.h"
+#include "run_image.h"
 #include "show_run.h"
 
 #include <atoll/bench.h>
@@ -11,7 +12,8 @@ struct run_opts {
     struct opt_common common;
     struct board_opts board;
     const char *device, *mode, *samples, *strategy, *meter;
-    uint64_t count, tpus, seed;
+    const char *input, *data, *labels, *output;
+    uint64_t count, tpus, seed, top;
     unsigned compiler;
 };
 
@@ -57,7 +59,7 @@ static const struct opt opts[] = {
      .offset = offsetof(struct run_opts, count),
      .argument = "K",
      .help = "Inferences to measure, after the first one",
-     .fallback = "100",
+     .fallback = "100, with --input 10",
      .low = 1,
      .high = 10000000},
     {.long_name = "meter",
@@ -71,6 +73,37 @@ static const struct opt opts[] = {
      .offset = offsetof(struct run_opts, samples),
      .argument = "FILE.csv",
      .help = "Write every latency sample"},
+    {.short_name = 'i',
+     .long_name = "input",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, input),
+     .argument = "IMAGE",
+     .help = "Send this bmp, jpeg or png (devices that compute) and show the best classes"},
+    {.long_name = "data",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, data),
+     .argument = "SET",
+     .help = "Prepare the image as for this set (see atoll eval)",
+     .fallback = "stretched, pixels as they are"},
+    {.long_name = "labels",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, labels),
+     .argument = "FILE",
+     .help = "Names of the classes, a line each"},
+    {.long_name = "top",
+     .type = OPT_UINT,
+     .offset = offsetof(struct run_opts, top),
+     .argument = "K",
+     .help = "Best classes to show",
+     .fallback = "5",
+     .low = 1,
+     .high = 100000},
+    {.short_name = 'o',
+     .long_name = "output",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, output),
+     .argument = "FILE",
+     .help = "Write the output tensors of the first inference raw, one behind the other"},
     {.long_name = "seed",
      .type = OPT_UINT,
      .offset = offsetof(struct run_opts, seed),
@@ -82,7 +115,7 @@ static const struct opt opts[] = {
     OPTS_END,
 };
 static const struct run_opts defaults = {
-    .device = "sim", .mode = "latency", .count = 100, .seed = 1};
+    .device = "sim", .mode = "latency", .seed = 1, .top = 5};
 
 /* All that a run stands on. */
 struct setup {
@@ -227,9 +260,30 @@ static int write_samples(struct call *call, const struct atoll_run_result *r)
     return code;
 }
 
+/* The image and the outputs belong to one model on a device that computes. */
+static int open_image(struct call *call, const struct setup *s, struct run_image *image)
+{
+    const struct run_opts *o = call->opts;
+    struct atoll_device_info info;
+    atoll_device_info(s->device, &info);
+    if (!o->input && (o->data || o->labels)) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE, "--data and --labels go with --input IMAGE");
+    }
+    if (!o->input && !o->output) {
+        return 0;
+    }
+    if (!info.moves_data || s->models.n != 1) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE,
+                          "--input and --output go with one model and a device that computes "
+                          "(--device cpu or edgetpu)");
+    }
+    return run_image_open(image, s->models.model[0], o->input, o->data, &call->err);
+}
+
 static int execute(struct call *call, struct setup *s)
 {
     const struct run_opts *o = call->opts;
+    struct run_image image = {.model = NULL};
     struct atoll_run_request q = {.device = s->device,
                                   .meter = s->meter,
                                   .plan = s->plan,
@@ -237,13 +291,25 @@ static int execute(struct call *call, struct setup *s)
                                   .seed = o->seed};
     struct atoll_run_result r = {.n = 0};
     int code = atoll_workload_parse(o->mode, &q.workload, &call->err);
-    q.workload.count = (uint32_t)o->count;
+    q.workload.count = o->count ? (uint32_t)o->count : o->input ? 10 : 100;
+    code = code ? code : open_image(call, s, &image);
+    if (image.model) {
+        q.tensors = &image.tensors;
+    }
     code = code ? code : atoll_run(&q, &r, &call->err);
     if (code == 0) {
+        struct run_view v = {s->plan, s->board, &q.workload, o->device, &r, NULL};
         code = o->samples ? write_samples(call, &r) : 0;
-        const struct run_view v = {s->plan, s->board, &q.workload, o->device, &r};
+        if (code == 0 && o->output) {
+            code = run_image_write(&image, o->output, &call->err);
+        }
+        if (code == 0 && o->input) {
+            code = run_image_top(&image, (uint32_t)o->top, o->labels, &v.top, &call->err);
+        }
         code = code ? code : call->json ? show_run_json(call, &v) : show_run(call, &v);
+        json_decref(v.top);
     }
+    run_image_close(&image);
     atoll_run_result_finish(&r);
     return code;
 }

@@ -2,6 +2,7 @@
 #include "show_run.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------------ JSON */
 
@@ -93,6 +94,9 @@ int show_run_json(struct call *call, const struct run_view *v)
     json_object_set_new(j, "stages", stages_json(v));
     json_object_set_new(j, "rails", rails_json(v));
     json_object_set_new(j, "predicted", predicted_json(v->plan));
+    if (v->top) {
+        json_object_set(j, "top", v->top);
+    }
     return out_json(call, j);
 }
 
@@ -172,6 +176,20 @@ static int print_stages(const struct run_view *v, struct atoll_err *err)
     return out_table_print(&t, err);
 }
 
+static void print_top(const json_t *top)
+{
+    size_t i = 0;
+    json_t *c = NULL;
+    json_array_foreach(top, i, c)
+    {
+        const char *label = json_string_value(json_object_get(c, "label"));
+        out_text("  %-11s %.4f  class %lld%s%s\n", i == 0 ? "best" : "",
+                 json_number_value(json_object_get(c, "score")),
+                 (long long)json_integer_value(json_object_get(c, "class")), label ? "  " : "",
+                 label ? label : "");
+    }
+}
+
 int show_run(struct call *call, const struct run_view *v)
 {
     const struct atoll_run_result *r = v->result;
@@ -180,8 +198,12 @@ int show_run(struct call *call, const struct run_view *v)
              v->board->name, atoll_workload_name(v->workload, mode), r->n,
              atoll_origin_name(r->origin));
     print_figures(v);
+    print_top(v->top);
     const int code = print_stages(v, &call->err);
     out_text("\n");
+    if (strcmp(v->device, "cpu") == 0) {
+        return code; /* the plan speaks of Edge TPUs */
+    }
     if (v->workload->mode == ATOLL_WORK_LATENCY) {
         print_against("latency ms", r->p50_us.value / 1000, v->plan->latency_us / 1000);
     }

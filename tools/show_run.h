@@ -16,6 +16,7 @@ struct run_view {
     const struct atoll_workload *workload;
     const char *device;
     const struct atoll_run_result *result;
+    json_t *top; ///< best classes of the image that was sent; NULL: none, or no classifier
 };
 int show_run(struct call *call, const struct run_view *v);
 int show_run_json(struct call *call, const struct run_view *v);
