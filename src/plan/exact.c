@@ -14,12 +14,15 @@
 #include "plan_internal.h"
 #include "search.h"
 
-/* Width of a level of the lattice: every down-set of the chains, residual and inception networks of
- * the zoo lies below it; detectors with many free heads do not. */
-#define LATTICE_WIDTH 256
+/* Sets of the lattice at most: pairs of them are looked at. Every down-set of the chains, residual,
+ * inception and dense networks of the zoo is among so many; detectors with many free heads have
+ * more, and keep of each level those that send the fewest bytes. */
+#define LATTICE_SETS 1500u
 /* Sets of the first, quick search. */
 #define COARSE_BINS 48
-#define DEFAULT_LIMIT_S 2
+/* Work of all rounds together when the request sets no time limit: a count, not a time, so that the
+ * same request gives the same plan on every machine. About a second. */
+#define DEFAULT_STEPS 150000000u
 
 /** A pipeline that may become part of the plan. */
 struct candidate {
@@ -81,7 +84,12 @@ static int build_lattices(struct exact *x, struct atoll_err *err)
     for (uint32_t v = 0; v < x->dag.n && oracle->floor; v++) {
         oracle->floor(oracle->user, x->model, v, &floors[v]);
     }
-    int rc = atoll__lattice_build(&x->dag, floors, LATTICE_WIDTH, &x->full, err);
+    int rc = atoll__lattice_build(&x->dag, floors, LATTICE_SETS, &x->full, err);
+    if (rc == 0 && x->full.n > LATTICE_SETS) {
+        const uint32_t width = LATTICE_SETS / x->dag.n;
+        atoll__lattice_finish(&x->full);
+        rc = atoll__lattice_build(&x->dag, floors, width > 1 ? width : 1, &x->full, err);
+    }
     rc = rc == 0 ? atoll__lattice_coarse(&x->full, COARSE_BINS, &x->coarse, err) : rc;
     atoll_free(floors);
     return rc;
@@ -93,7 +101,6 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
     int rc = atoll__planner_floors(pl, x->model, err);
     rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
     rc = rc == 0 ? build_lattices(x, err) : rc;
-    const uint64_t limit_ns = DEFAULT_LIMIT_S * UINT64_C(1000000000);
     x->template = (struct atoll__search){
         .oracle = &pl->oracle,
         .board = x->board,
@@ -101,7 +108,8 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
         .model = x->model,
         .tpus = x->draft->tpus,
         .judged = judged_criteria(x),
-        .deadline_ns = pl->deadline_ns ? pl->deadline_ns : atoll_now_ns() + limit_ns,
+        .deadline_ns = pl->deadline_ns,
+        .steps_max = pl->deadline_ns ? 0 : DEFAULT_STEPS,
     };
     const struct atoll_floor *stage = &x->template.stage_floor;
     if (rc == 0 && pl->oracle.floor) {
@@ -172,15 +180,26 @@ static struct atoll__goal goal_of(const struct exact *x)
     };
 }
 
+/* What holds on any lattice: on j TPUs a pipeline takes at least the floors of all operators.
+ * Spread over all TPUs that bounds the interval; several pipelines do no better than their best
+ * share. */
+static double plain_lower_us(const struct exact *x)
+{
+    const struct atoll_floor *all = &x->full.sum[x->full.n - 1];
+    const uint32_t tpus = x->draft->tpus;
+    const double us = atoll__floor_us(&x->full.sum[0], all, &x->template.stage_floor, tpus);
+    return x->objective == ATOLL_OBJECTIVE_LATENCY ? us : us / tpus;
+}
+
 /* Notes what a round on the full lattice has shown: nothing below its bound, and, when it looked at
- * everything, nothing below the best value. A lattice that is not complete shows nothing. */
+ * everything, nothing below the best value. */
 static void note_bound(struct exact *x, const struct atoll__search *s)
 {
-    double lower_us = x->full.complete ? s->lower_us : 0;
+    double lower_us = x->full.complete ? s->lower_us : plain_lower_us(x);
     if (x->objective == ATOLL_OBJECTIVE_ENERGY) {
         lower_us = x->full.sum[x->full.n - 1].active_mj + waiting_mw(x) * lower_us * 1e-6;
     }
-    const bool complete = x->full.complete && !s->timed_out;
+    const bool complete = x->full.complete && !s->cut_short;
     x->lower = fmin(x->lower, complete || lower_us > x->value ? x->value : lower_us);
 }
 
@@ -196,7 +215,11 @@ static int search_on(struct exact *x, bool full, uint32_t replicas_max, double e
     s->spans = full ? &x->spans_full : &x->spans_coarse;
     s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
-    return atoll__search_run(s, err);
+    const int rc = atoll__search_run(s, err);
+    if (s->steps_max > 0) { /* what this round has used is gone; 1 left ends the next at once */
+        x->template.steps_max = s->steps < s->steps_max ? s->steps_max - s->steps : 1;
+    }
+    return rc;
 }
 
 static int latency_round(struct exact *x, bool full, struct atoll_err *err)

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A segment costs about as much as so many extensions of labels. */
+#define STEPS_PER_EVALUATION 100u
+
 static uint32_t *head_of(const struct atoll__search *s, uint32_t set, uint32_t k)
 {
     return &s->heads[(size_t)set * (s->tpus + 1) + k];
@@ -20,10 +23,11 @@ static bool dominates(unsigned judged, const double *a, const double *b)
 }
 
 /* True when a label of (set, k' <= k) is at least as good: more TPUs must buy something. */
-static bool beaten(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
+static bool beaten(struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
 {
     for (uint32_t kk = 1; kk <= k; kk++) {
         for (uint32_t i = *head_of(s, set, kk); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
+            s->steps++;
             if (dominates(s->judged, s->labels[i].crit, crit)) {
                 return true;
             }
@@ -142,13 +146,14 @@ static struct atoll__label extend(const struct atoll__label *from, uint32_t from
     return next;
 }
 
-static bool any_promising(const struct atoll__search *s, uint32_t from_set, uint32_t to_set,
+static bool any_promising(struct atoll__search *s, uint32_t from_set, uint32_t to_set,
                           const struct atoll__stage_criteria *c)
 {
     for (uint32_t k = 0; k < s->tpus; k++) {
         for (uint32_t i = *head_of(s, from_set, k); i != ATOLL__LABEL_NONE; i = s->labels[i].next) {
             const struct atoll__label *from = &s->labels[i];
             for (uint32_t r = 1; k + r <= s->tpus && r <= s->replicas_max; r++) {
+                s->steps++;
                 const struct atoll__label next = extend(from, i, to_set, r, c);
                 if (promising(s, to_set, k + r, next.crit)) {
                     return true;
@@ -196,12 +201,15 @@ static bool has_labels(const struct atoll__search *s, uint32_t set)
     return false;
 }
 
-static bool late(struct atoll__search *s)
+static bool out_of_limits(struct atoll__search *s)
 {
-    if (s->deadline_ns != 0 && !s->timed_out && atoll_now_ns() > s->deadline_ns) {
-        s->timed_out = true;
+    if (s->steps_max != 0 && s->steps >= s->steps_max) {
+        s->cut_short = true;
     }
-    return s->timed_out;
+    if (s->deadline_ns != 0 && !s->cut_short && atoll_now_ns() > s->deadline_ns) {
+        s->cut_short = true;
+    }
+    return s->cut_short;
 }
 
 /* ----------------------------------------------------------------------- costs */
@@ -267,6 +275,7 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
             return rc;
         }
         s->evaluations++;
+        s->steps += STEPS_PER_EVALUATION;
         s->memo->used++;
         e->key = key;
         e->cost = (struct atoll__stage_criteria){
@@ -323,17 +332,17 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
     s->labels[0] = (struct atoll__label){.previous = ATOLL__LABEL_NONE, .next = ATOLL__LABEL_NONE};
     s->n_labels = 1;
     *head_of(s, 0, 0) = 0;
-    for (uint32_t from = 0; from + 1 < l->n && rc == 0 && !s->timed_out; from++) {
+    for (uint32_t from = 0; from + 1 < l->n && rc == 0 && !s->cut_short; from++) {
         if (!has_labels(s, from)) {
             continue;
         }
         for (uint32_t i = s->spans->start[from]; i < s->spans->start[from + 1] && rc == 0; i++) {
             rc = try_stage(s, from, i, ops, err);
-            if ((i & 63) == 0 && late(s)) {
+            if ((i & 63) == 0 && out_of_limits(s)) {
                 break;
             }
         }
-        late(s);
+        out_of_limits(s);
     }
 done:
     atoll_free(ops);

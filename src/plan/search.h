@@ -84,14 +84,16 @@ struct atoll__search {
     struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
     uint64_t deadline_ns; ///< atoll_now_ns() at which to stop; 0: none
+    uint64_t steps_max;   ///< work to do at most: labels made or compared; 0: no limit
     /* results */
     struct atoll__label *labels;
     uint32_t n_labels;
     size_t cap_labels;
     uint32_t *heads;      ///< [n sets][K+1] first label or ATOLL__LABEL_NONE
     uint64_t evaluations; ///< segments costed
-    bool timed_out;
-    double lower_us; ///< no plan on this lattice takes less: interval, or latency
+    uint64_t steps;       ///< work done
+    bool cut_short;       ///< a limit ended it before it had looked at everything
+    double lower_us;      ///< no plan on this lattice takes less: interval, or latency
     /* private */
     double
         *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
