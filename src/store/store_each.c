@@ -2,9 +2,26 @@
 /* Reading rows. */
 #include "store_internal.h"
 
+#define ROWS_UNCHECKED 1000
+
+/* No file holds more rows than it has bytes for their columns' types. A scan of a damaged file may
+ * begin anew without end: SQLite does so after another statement has met the damage. */
+static int check_count(struct atoll_store *s, const struct atoll__table *t, uint64_t rows,
+                       uint64_t *most, struct atoll_err *err)
+{
+    uint64_t bytes = 0;
+    const int rc = atoll__store_bytes(s, &bytes, err);
+    if (rc) {
+        return rc;
+    }
+    *most = bytes / t->n_columns;
+    return rows <= *most ? 0 : atoll__store_damaged(s, err, "reading it comes to no end");
+}
+
 static int step_rows(struct atoll_store *s, sqlite3_stmt *st, const struct atoll__table *t,
                      atoll__row_fn fn, void *user, struct atoll_err *err)
 {
+    uint64_t rows = 0, most = ROWS_UNCHECKED;
     for (;;) {
         const int step = sqlite3_step(st);
         if (step == SQLITE_DONE) {
@@ -17,6 +34,7 @@ static int step_rows(struct atoll_store *s, sqlite3_stmt *st, const struct atoll
         }
         union atoll__any_row row;
         int rc = atoll__store_row(s, st, t, &row, err);
+        rc = rc || ++rows <= most ? rc : check_count(s, t, rows, &most, err);
         rc = rc ? rc : fn(user, &row);
         if (rc) {
             return rc;

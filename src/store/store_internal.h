@@ -94,6 +94,8 @@ struct atoll_store {
 int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct atoll_err *err);
 /** The sentence for a database whose content cannot be right. */
 int atoll__store_damaged(struct atoll_store *s, struct atoll_err *err, const char *what);
+/** Size of the database, as its pages say. */
+int atoll__store_bytes(struct atoll_store *s, uint64_t *bytes, struct atoll_err *err);
 int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action,
                       struct atoll_err *err);
 

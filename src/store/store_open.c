@@ -284,16 +284,27 @@ static int check_schema(struct atoll_store *s, struct atoll_err *err)
     return code;
 }
 
-/* Structure of the b-trees, within a bound: the whole file up to 64 MiB, else the small tables. */
-static int check_pages(struct atoll_store *s, struct atoll_err *err)
+int atoll__store_bytes(struct atoll_store *s, uint64_t *bytes, struct atoll_err *err)
 {
     int64_t pages = 0, page_bytes = 0;
     int code = query_int(s, "PRAGMA page_count", &pages, err);
     code = code ? code : query_int(s, "PRAGMA page_size", &page_bytes, err);
+    if (!code && (pages < 0 || page_bytes < 0 ||
+                  !atoll_mul_u64((uint64_t)pages, (uint64_t)page_bytes, bytes))) {
+        code = atoll__store_damaged(s, err, "it claims an impossible size");
+    }
+    return code;
+}
+
+/* Structure of the b-trees, within a bound: the whole file up to 64 MiB, else the small tables. */
+static int check_pages(struct atoll_store *s, struct atoll_err *err)
+{
+    uint64_t bytes = 0;
+    int code = atoll__store_bytes(s, &bytes, err);
     if (code) {
         return code;
     }
-    const bool small = pages <= QUICK_CHECK_BYTES_MAX / (page_bytes > 0 ? page_bytes : 1);
+    const bool small = bytes <= QUICK_CHECK_BYTES_MAX;
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(
         s->db, small ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(experiment)", -1, &st, NULL);
