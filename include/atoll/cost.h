@@ -155,9 +155,10 @@ ATOLL_API const char *atoll_bound_name(
 struct atoll_layer {
     uint32_t op;           ///< index in the model
     uint64_t packed_bytes; ///< parameters as stored for the device
-    uint64_t stream_bytes; ///< sent per inference: 0 when cached
-    double cycles;         ///< of the array or vector unit, at the core clock
-    double ideal_cycles;   ///< without padding, array full: MACs / 2048, the best ever measured
+    uint64_t stream_bytes; ///< sent per inference: 0 when cached; several times packed_bytes where
+                           ///< a wide convolution sends its weights once per strip
+    double cycles;       ///< of the array or vector unit, at the core clock
+    double ideal_cycles; ///< without padding, array full: MACs / 2048, the best ever measured
     uint64_t macs;
     enum atoll_bound kind; ///< unit that computes it (never LINK: that depends on the board)
 };
@@ -181,7 +182,8 @@ struct atoll_program {
     uint64_t budget_bytes;  ///< cache available to this segment (an assumption, see budget_why)
     const char *budget_why; ///< static text: situation the budget was taken from
     uint64_t narrow_bytes_per_tile; ///< activation memory
-    bool strips; ///< activations exceed narrow memory: the compiler cuts the image
+    bool strips;    ///< activations exceed narrow memory: the compiler cuts the image
+    bool restreams; ///< streamed wide convolutions send their weights several times
     uint64_t input_bytes, output_bytes; ///< on the wire, padded as the device lays tensors out
                                         ///< (input pad8, output channels pad4)
     uint64_t output_px;           ///< rows * columns of all outputs: the host lays them out anew

@@ -20,7 +20,7 @@
       "2026-11-24")                                                                                \
     X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.259, 0.12, "cycle/B",                          \
       "fit: networks and 7x7 chains", "2026-11-24")                                                \
-    X(VECTOR_FACTOR, "vector_cycle_factor", 0.7465, 0.31, "cycle/B",                               \
+    X(VECTOR_FACTOR, "vector_cycle_factor", 0.7449, 0.31, "cycle/B",                               \
       "fit: networks and 7x7 chains", "2026-11-24")                                                \
     X(CONCAT_PASSES, "concatenation_passes", 4, 0, "1", "2, 3 and 4 tried on BN-Inception",        \
       "2026-11-24")                                                                                \
@@ -72,6 +72,19 @@
       "2026-11-24")                                                                                \
     X(DENSE_LAYER_MAX, "dense_layer_max_mib", 7.0, 0.1, "MiB",                                     \
       "single dense layers: 6.80 MiB cached, 7.09 refused", "2026-11-24")                          \
+    /* streamed weights of convolutions whose input and output exceed narrow memory */             \
+    X(RESTREAM_LOW, "restream_passes_low", 4.4, 1.5, "1",                                          \
+      "5-layer sweep at 64 px, 452 to 640 filters", "2026-11-24")                                  \
+    X(RESTREAM_MID, "restream_passes_mid", 6.2, 2, "1", "5-layer sweep at 64 px, 704 filters",     \
+      "2026-11-24")                                                                                \
+    X(RESTREAM_HIGH, "restream_passes_high", 8.6, 3, "1", "5-layer sweep at 64 px, 722 to 742",    \
+      "2026-11-24")                                                                                \
+    X(RESTREAM_LOW_UPTO, "restream_low_upto", 1.67, 0, "1",                                        \
+      "maps over narrow memory, 640 filters", "2026-11-24")                                        \
+    X(RESTREAM_MID_AT, "restream_mid_at", 1.83, 0, "1", "maps over narrow memory, 704 filters",    \
+      "2026-11-24")                                                                                \
+    X(RESTREAM_HIGH_FROM, "restream_high_from", 2.0, 0, "1",                                       \
+      "maps over narrow memory, 768 filters", "2026-11-24")                                        \
     /* activations */                                                                              \
     X(NARROW_SOFTMAX, "narrow_softmax_bytes_per_class", 8.99, 0, "B",                              \
       "one compiled file of 2021: 8996 B at 1001 classes", "2026-11-24")                           \
@@ -90,9 +103,9 @@
     X(CPU_US_PER_KB, "cpu_us_per_kb", 5, 5, "us/kB",                                               \
       "assumption: 200 MB/s through operators that are not arithmetic", "2026-11-24")              \
     /* 95 % half-widths of predicted times, relative; from cross-validation per family */          \
-    X(REL_U95_CONV, "rel_u95_convolutional", 0.1167, 0, "1",                                       \
+    X(REL_U95_CONV, "rel_u95_convolutional", 0.1092, 0, "1",                                       \
       "fit: errors of whole families left out", "2026-11-24")                                      \
-    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.237, 0, "1",                                       \
+    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.2368, 0, "1",                                       \
       "fit: errors of whole families left out", "2026-11-24")                                      \
     X(REL_U95_DENSE, "rel_u95_dense", 0.1025, 0, "1", "fit: errors of whole families left out",    \
       "2026-11-24")                                                                                \

@@ -71,6 +71,12 @@ double atoll__cost_cpu_us(const struct atoll__constants *k, const struct atoll_m
 uint64_t atoll__cost_vector_narrow(const struct atoll__constants *k, const struct atoll_model *m,
                                    uint32_t op);
 
+/** How often a streamed convolution sends its weights: 1, or more when its own input and output
+ * exceed narrow memory (the compiler cuts the image and sends them once per strip, by a rule not
+ * known). */
+double atoll__cost_passes(const struct atoll__constants *k, const struct atoll_model *m,
+                          uint32_t op);
+
 /** What decides how much of the parameter cache a segment gets. */
 struct atoll__situation {
     uint64_t image_px;    ///< side of the largest image among the inputs (sqrt(h*w)); 0: no image
@@ -93,10 +99,12 @@ struct atoll__mix {
     double array_cycles, depthwise_cycles, vector_cycles;
     uint32_t n_ops, n_tpu_ops, n_dense, n_conv;
     uint64_t largest_tensor_bytes, image_px;
-    bool strips, streams;
+    uint64_t off_bytes, again_bytes; ///< streamed; of these in layers that stream several times
 };
 enum atoll_family atoll__cost_family(const struct atoll__mix *mix);
 const char *atoll__cost_warning(const struct atoll__constants *k, const struct atoll__mix *mix);
+/** So much of what streams goes several times that the figures are rough. */
+bool atoll__cost_restreams(uint64_t off_bytes, uint64_t again_bytes);
 /** Strips that the compiler cuts the image into, from live bytes per tile; 1: it fits. */
 uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile_bytes);
 /** Narrow memory used, bytes per tile, from live bytes and the largest need of a vector operator.
@@ -114,7 +122,7 @@ struct atoll__sums {
     double cpu_us;
     uint32_t n_tpu_ops;
     enum atoll_family family;
-    bool strips;
+    bool strips, restreams;
     const char *warning;
 };
 /** Microseconds of one cycle under a use, by enum atoll_drive, and of one streamed byte. */
@@ -131,7 +139,7 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
 
 struct atoll__cost_op {
     uint64_t cached_bytes, stream_bytes, macs;
-    double cycles, ideal_cycles, cpu_us;
+    double cycles, ideal_cycles, cpu_us, passes;
     uint32_t in_at, n_in;     ///< activation inputs in cost->refs, without duplicates
     uint32_t root_at, n_root; ///< buffers they lie in, without duplicates
     uint32_t out_at, n_out;   ///< outputs in cost->refs

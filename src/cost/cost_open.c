@@ -86,6 +86,7 @@ static void fill_op(struct atoll_cost *c, uint32_t i, bool mapped)
     x->cached_bytes = packed.cached_bytes;
     x->stream_bytes = packed.stream_bytes;
     x->dense = packed.dense;
+    x->passes = atoll__cost_passes(c->k, m, i);
     x->vector_narrow = atoll__cost_vector_narrow(c->k, m, i);
     x->alias = atoll__cost_alias(o);
     x->is_conv = cycles.kind == ATOLL_BOUND_DEPTHWISE ||

@@ -189,7 +189,9 @@ static void fill_cache(struct pass *p, const struct atoll__rates *r)
             continue;
         }
         p->sums.off += o->stream_bytes;
-        const double stream_us = r->us_per_stream_byte * (double)o->stream_bytes;
+        p->mix.again_bytes += o->passes > 1.0 ? o->stream_bytes : 0;
+        const double stream_us =
+            r->us_per_stream_byte * (double)(uint64_t)(o->passes * (double)o->stream_bytes);
         for (int d = 0; d < 2; d++) {
             const double compute_us = r->us_per_cycle[d] * o->cycles;
             p->sums.exposed_us[d] += stream_us > compute_us ? stream_us - compute_us : 0.0;
@@ -231,8 +233,8 @@ static void run(struct pass *p, const struct atoll_board *b, const struct atoll_
     const uint64_t strips = atoll__cost_strips(k, p->peak);
     p->mix.n_ops = p->n;
     p->mix.image_px = p->situation.image_px;
-    p->mix.strips = strips > 1u;
-    p->mix.streams = p->sums.off > 0;
+    p->mix.off_bytes = p->sums.off;
+    p->sums.restreams = atoll__cost_restreams(p->sums.off, p->mix.again_bytes);
     p->sums.strips = strips > 1u;
     p->sums.narrow = atoll__cost_narrow(k, p->peak, p->vector_narrow);
     p->sums.instr = atoll__cost_instructions(k, p->mix.n_tpu_ops, strips);

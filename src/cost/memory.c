@@ -18,6 +18,50 @@ uint64_t atoll__cost_narrow(const struct atoll__constants *k, uint64_t live_tile
     return need < room ? need : room;
 }
 
+/** In units of narrow memory: input and output of a convolution, channels in whole groups. */
+static double maps_over_narrow(const struct atoll__constants *k, const struct atoll_model *m,
+                               uint32_t op)
+{
+    const struct atoll_op *o = &m->ops[op];
+    const int32_t x = atoll_op_data_input(m, op);
+    if (o->code != ATOLL_OP_CONV_2D || x < 0 || o->n_outputs == 0 || o->outputs[0] < 0) {
+        return 0.0;
+    }
+    const uint64_t side = atoll__k_int(k, ATOLL__K_TILE_SIDE);
+    const uint64_t group = atoll__k_int(k, ATOLL__K_PACK_ROWS);
+    double bytes = 0.0;
+    const int32_t both[] = {x, o->outputs[0]};
+    for (int i = 0; i < 2; i++) {
+        const struct atoll__hwc s = atoll__cost_hwc(&m->tensors[both[i]]);
+        bytes += (double)(atoll_ceil_div_u64(s.h, side) * atoll_ceil_div_u64(s.w, side) *
+                          atoll_pad_u64(s.c, group));
+    }
+    return bytes / k->v[ATOLL__K_NARROW_TILE];
+}
+
+double atoll__cost_passes(const struct atoll__constants *k, const struct atoll_model *m,
+                          uint32_t op)
+{
+    const double r = maps_over_narrow(k, m, op);
+    const double x[] = {k->v[ATOLL__K_RESTREAM_LOW_UPTO], k->v[ATOLL__K_RESTREAM_MID_AT],
+                        k->v[ATOLL__K_RESTREAM_HIGH_FROM]};
+    const double y[] = {k->v[ATOLL__K_RESTREAM_LOW], k->v[ATOLL__K_RESTREAM_MID],
+                        k->v[ATOLL__K_RESTREAM_HIGH]};
+    if (r <= 1.0) {
+        return 1.0;
+    }
+    if (r <= x[0] || r >= x[2]) {
+        return r <= x[0] ? y[0] : y[2];
+    }
+    const int at = r <= x[1] ? 0 : 1;
+    return y[at] + (y[at + 1] - y[at]) * (r - x[at]) / (x[at + 1] - x[at]);
+}
+
+bool atoll__cost_restreams(uint64_t off_bytes, uint64_t again_bytes)
+{
+    return again_bytes > off_bytes / 10u; /* less than a tenth does not show */
+}
+
 uint64_t atoll__cost_instructions(const struct atoll__constants *k, uint32_t n_tpu_ops,
                                   uint64_t strips)
 {
@@ -69,10 +113,10 @@ const char *atoll__cost_warning(const struct atoll__constants *k, const struct a
         return "an activation tensor is so large that the real compiler is known to fail on its "
                "like";
     }
-    if (mix->strips && mix->streams) {
-        return "activations exceed the chip's memory and weights stream: wide layers were seen to "
-               "send "
-               "their weights 3 to 7 times, so the figures are too low";
+    if (atoll__cost_restreams(mix->off_bytes, mix->again_bytes)) {
+        return "wide convolutions stream: their weights were seen to travel 4 to 9 times, by a "
+               "rule that "
+               "is not known, so the figures are rough";
     }
     if ((double)mix->image_px > k->v[ATOLL__K_RANGE_IMAGE_PX]) {
         return "the image is larger than any that was ever measured: figures are extrapolated";

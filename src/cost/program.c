@@ -245,7 +245,9 @@ static int cache(struct plain *s, struct atoll_err *err)
             p->on_chip_bytes += packed.cached_bytes;
         } else {
             order[i]->packed_bytes = packed.stream_bytes;
-            order[i]->stream_bytes = packed.stream_bytes;
+            const double passes = atoll__cost_passes(k, s->m, order[i]->op);
+            order[i]->stream_bytes = (uint64_t)(passes * (double)packed.stream_bytes);
+            s->mix.again_bytes += passes > 1.0 ? packed.stream_bytes : 0;
             p->off_chip_bytes += packed.stream_bytes;
         }
     }
@@ -285,8 +287,8 @@ static int compile(struct plain *s, struct atoll_err *err)
     const uint64_t strips = atoll__cost_strips(s->c->k, peak);
     s->mix.n_ops = s->n;
     s->mix.image_px = s->situation.image_px;
-    s->mix.strips = strips > 1u;
-    s->mix.streams = s->p->off_chip_bytes > 0;
+    s->mix.off_bytes = s->p->off_chip_bytes;
+    s->p->restreams = atoll__cost_restreams(s->p->off_chip_bytes, s->mix.again_bytes);
     s->p->strips = strips > 1u;
     s->p->n_tpu_ops = s->mix.n_tpu_ops;
     s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, vector_need(s));

@@ -55,7 +55,7 @@ static enum atoll__k rel_of(enum atoll_family f)
 /** Relative half-width of the time on the chip. */
 static double rel_u95(const struct atoll__sums *s)
 {
-    const enum atoll__k k = s->strips && s->off > 0 ? ATOLL__K_REL_U95_WIDE : rel_of(s->family);
+    const enum atoll__k k = s->restreams ? ATOLL__K_REL_U95_WIDE : rel_of(s->family);
     return atoll__constants_default.v[k];
 }
 
@@ -171,6 +171,7 @@ void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board
                             .n_tpu_ops = p->n_tpu_ops,
                             .family = p->family,
                             .strips = p->strips,
+                            .restreams = p->restreams,
                             .warning = p->warning};
     for (uint32_t i = 0; i < p->n_layers; i++) {
         const struct atoll_layer *l = &p->layers[i];

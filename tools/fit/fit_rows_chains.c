@@ -23,6 +23,16 @@ static bool wanted(const struct tsv *t, size_t i)
     return false;
 }
 
+/** Cached dense networks repeat within a factor of two; how often wide convolutions stream is a
+ * table. */
+static double sigma_of(bool conv, bool streams)
+{
+    if (conv) {
+        return streams ? 0.5 : 0.05;
+    }
+    return streams ? 0.01 : 0.3;
+}
+
 static int load_file(struct fit *f, const char *file, struct atoll_err *err)
 {
     struct tsv t;
@@ -31,7 +41,7 @@ static int load_file(struct fit *f, const char *file, struct atoll_err *err)
         const bool conv = tsv_is(&t, i, "net", "conv");
         const bool streams = tsv_number(&t, i, "offchip_mib") > 0.0;
         char spec[128];
-        if (!wanted(&t, i) || (conv && streams)) {
+        if (!wanted(&t, i)) {
             continue;
         }
         if (conv) {
@@ -43,16 +53,12 @@ static int load_file(struct fit *f, const char *file, struct atoll_err *err)
                            tsv_text(&t, i, "layers"), tsv_text(&t, i, "width"),
                            tsv_text(&t, i, "input"), tsv_text(&t, i, "output"));
         }
-        rc = fit_add_whole(f,
-                           conv      ? "convolution chains, cached"
-                           : streams ? "dense chains that stream"
-                                     : "dense chains, cached",
-                           conv ? "Jorgitou98, convolutions" : "Jorgitou98, dense", spec, spec,
-                           ATOLL_COMPILER_V16, tsv_number(&t, i, "ms"),
-                           conv      ? 0.05
-                           : streams ? 0.01
-                                     : 0.3,
-                           err);
+        const char *family =
+            conv ? (streams ? "convolution chains that stream" : "convolution chains, cached")
+                 : (streams ? "dense chains that stream" : "dense chains, cached");
+        rc = fit_add_whole(f, family, conv ? "Jorgitou98, convolutions" : "Jorgitou98, dense", spec,
+                           spec, ATOLL_COMPILER_V16, tsv_number(&t, i, "ms"),
+                           sigma_of(conv, streams), err);
     }
     tsv_close(&t);
     return rc;
