@@ -105,7 +105,7 @@
     /* 95 % half-widths of predicted times, relative; from cross-validation per family */          \
     X(REL_U95_CONV, "rel_u95_convolutional", 0.1092, 0, "1",                                       \
       "fit: errors of whole families left out", "2026-11-24")                                      \
-    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.2368, 0, "1",                                       \
+    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.2368, 0, "1",                                      \
       "fit: errors of whole families left out", "2026-11-24")                                      \
     X(REL_U95_DENSE, "rel_u95_dense", 0.1025, 0, "1", "fit: errors of whole families left out",    \
       "2026-11-24")                                                                                \

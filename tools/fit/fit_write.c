@@ -15,6 +15,29 @@
 /* A constant of a host is written when the rows have narrowed what was known by at least this. */
 #define INFORMED 0.9
 #define MAD_TO_SIGMA 1.4826
+#define SLASH_COLUMN 99u /* of the backslashes in constants_table.h */
+
+/** The rest of the text, the backslash of its first line put back into its column. */
+static void put_rest(struct atoll_buf *out, const char *end)
+{
+    const char *slash = strchr(end, '\\');
+    const char *newline = strchr(end, '\n');
+    if (slash == NULL || newline == NULL || slash > newline) {
+        atoll_buf_puts(out, end);
+        return;
+    }
+    size_t n = (size_t)(slash - end);
+    while (n > 0 && end[n - 1u] == ' ') {
+        n--;
+    }
+    atoll_buf_append(out, end, n);
+    size_t column = 0;
+    while (column < out->size && out->data[out->size - 1u - column] != '\n') {
+        column++;
+    }
+    atoll_buf_printf(out, "%*s", column < SLASH_COLUMN ? (int)(SLASH_COLUMN - column) : 1, "");
+    atoll_buf_puts(out, slash);
+}
 
 /** Replaces value and u95 in the line `X(ID, "name", value, u95, ...` of the table's text. */
 static int set_constant(struct atoll_buf *text, const char *name, double value, double u95,
@@ -34,7 +57,7 @@ static int set_constant(struct atoll_buf *text, const char *name, double value, 
     struct atoll_buf out = {0};
     atoll_buf_append(&out, text->data, (size_t)(from - text->data));
     atoll_buf_puts(&out, numbers);
-    atoll_buf_puts(&out, end);
+    put_rest(&out, end);
     if (out.failed) {
         atoll_buf_finish(&out);
         return atoll_fail_nomem(err, "constants_table.h", text->size);
