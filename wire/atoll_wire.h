@@ -153,6 +153,13 @@ uint8_t atoll_wire_count(uint16_t channels);
  *  (unknown type, payload or text too long). */
 size_t atoll_wire_encode(const struct atoll_wire_frame *f, uint8_t out[ATOLL_WIRE_FRAME_MAX]);
 
+/** The same bytes as atoll_wire_encode makes of a DATA frame, packed straight into the frame: the
+ *  way of a device, which has no cycles to lose. n samples of `bits` bits; d->payload is not used.
+ */
+size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
+                               const uint16_t *samples, size_t n, uint8_t bits,
+                               uint8_t out[ATOLL_WIRE_FRAME_MAX]);
+
 /** Incremental decoder. Zero-initialise; caller's memory. */
 struct atoll_wire_decoder {
     uint8_t bytes[ATOLL_WIRE_FRAME_MAX];

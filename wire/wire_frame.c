@@ -31,6 +31,19 @@ static bool cobs_decode(uint8_t *bytes, size_t n)
     return at == n;
 }
 
+/* Behind n raw bytes the CRC and the delimiter, COBS over all; returns the frame's length. */
+static size_t seal(uint8_t *out, size_t n)
+{
+    uint8_t *raw = out + 1;
+    const uint32_t crc = atoll_wire_crc32(raw, n);
+    for (uint8_t i = 0; i < CRC_BYTES; i++) {
+        raw[n + i] = (uint8_t)(crc >> (8u * i));
+    }
+    cobs_encode(out, 1 + n + CRC_BYTES);
+    out[1 + n + CRC_BYTES] = 0;
+    return 1 + n + CRC_BYTES + 1;
+}
+
 size_t atoll_wire_encode(const struct atoll_wire_frame *f, uint8_t out[ATOLL_WIRE_FRAME_MAX])
 {
     struct atoll_wire_frame copy = *f;
@@ -42,14 +55,31 @@ size_t atoll_wire_encode(const struct atoll_wire_frame *f, uint8_t out[ATOLL_WIR
     if (c.bad) {
         return 0;
     }
-    const size_t n = (size_t)(c.at - raw);
-    const uint32_t crc = atoll_wire_crc32(raw, n);
-    for (uint8_t i = 0; i < CRC_BYTES; i++) {
-        raw[n + i] = (uint8_t)(crc >> (8u * i));
+    return seal(out, (size_t)(c.at - raw));
+}
+
+size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
+                               const uint16_t *samples, size_t n, uint8_t bits,
+                               uint8_t out[ATOLL_WIRE_FRAME_MAX])
+{
+    uint8_t *raw = out + 1;
+    if (d->n_scans == 0 || n < d->n_scans ||
+        atoll_wire_packed_bytes(n, bits) > ATOLL_WIRE_PAYLOAD_MAX) {
+        return 0;
     }
-    cobs_encode(out, 1 + n + CRC_BYTES);
-    out[1 + n + CRC_BYTES] = 0;
-    return 1 + n + CRC_BYTES + 1;
+    raw[0] = ATOLL_WIRE_VERSION << 4 | ATOLL_WIRE_DATA;
+    raw[1] = seq;
+    raw[2] = d->config;
+    raw[3] = (uint8_t)d->first_scan;
+    raw[4] = (uint8_t)(d->first_scan >> 8);
+    raw[5] = (uint8_t)(d->first_scan >> 16);
+    raw[6] = (uint8_t)(d->first_scan >> 24);
+    raw[7] = (uint8_t)d->lost;
+    raw[8] = (uint8_t)(d->lost >> 8);
+    raw[9] = (uint8_t)d->slip;
+    raw[10] = (uint8_t)(d->slip >> 8);
+    raw[11] = d->n_scans;
+    return seal(out, 12 + atoll_wire_pack(raw + 12, samples, n, bits));
 }
 
 /* The n bytes in front of a delimiter, as a frame. */

@@ -24,6 +24,18 @@ static void pack16(uint8_t *out, const uint16_t *samples, size_t n)
     }
 }
 
+/* Four samples are five bytes. Constant shifts, since the small processor has no others. */
+static void pack10(uint8_t *out, const uint16_t *samples, size_t fours)
+{
+    for (; fours > 0; fours--, samples += 4) {
+        *out++ = (uint8_t)samples[0];
+        *out++ = (uint8_t)(samples[0] >> 8 | samples[1] << 2);
+        *out++ = (uint8_t)(samples[1] >> 6 | samples[2] << 4);
+        *out++ = (uint8_t)(samples[2] >> 4 | samples[3] << 6);
+        *out++ = (uint8_t)(samples[3] >> 2);
+    }
+}
+
 size_t atoll_wire_pack(uint8_t *out, const uint16_t *samples, size_t n, uint8_t bits)
 {
     if (bits == 16) {
@@ -33,6 +45,12 @@ size_t atoll_wire_pack(uint8_t *out, const uint16_t *samples, size_t n, uint8_t 
     uint32_t held = 0; /* bits not written yet, fewer than 8 between samples */
     uint8_t n_held = 0;
     size_t at = 0;
+    if (bits == 10) {
+        pack10(out, samples, n / 4);
+        at = n / 4 * 5;
+        samples += n / 4 * 4;
+        n %= 4;
+    }
     for (size_t i = 0; i < n; i++) {
         held |= (uint32_t)samples[i] << n_held;
         n_held = (uint8_t)(n_held + bits);

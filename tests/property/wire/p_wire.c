@@ -256,10 +256,54 @@ static void packing_there_and_back(void **state)
     }
 }
 
+/* Plain reference of the packing: bit by bit. */
+static void pack_bits(uint8_t *out, const uint16_t *samples, size_t n, uint8_t bits)
+{
+    for (size_t i = 0; i < n * bits; i++) {
+        const unsigned bit = samples[i / bits] >> i % bits & 1u;
+        out[i / 8] = (uint8_t)((i % 8 == 0 ? 0 : out[i / 8]) | bit << i % 8);
+    }
+}
+
+static void a_device_frames_scans_as_the_encoder_does(void **state)
+{
+    (void)state;
+    struct atoll_rng r;
+    atoll_rng_seed(&r, test_seed() + 3);
+    for (size_t i = 0; i < test_cases(2000); i++) {
+        static const uint8_t widths[3] = {10, 12, 16};
+        const uint8_t bits = widths[i % 3];
+        const size_t n = 1 + atoll_rng_below(&r, ATOLL_WIRE_PAYLOAD_MAX / 2);
+        uint16_t samples[ATOLL_WIRE_PAYLOAD_MAX / 2];
+        uint8_t payload[ATOLL_WIRE_PAYLOAD_MAX];
+        uint8_t slow[ATOLL_WIRE_FRAME_MAX];
+        uint8_t fast[ATOLL_WIRE_FRAME_MAX];
+        for (size_t k = 0; k < n; k++) {
+            samples[k] = (uint16_t)(atoll_rng_u64(&r) & ((1u << bits) - 1));
+        }
+        pack_bits(payload, samples, n, bits);
+        struct atoll_wire_frame f = {
+            .type = ATOLL_WIRE_DATA,
+            .seq = (uint8_t)atoll_rng_u64(&r),
+            .data = {.config = (uint8_t)atoll_rng_u64(&r),
+                     .first_scan = (uint32_t)atoll_rng_u64(&r),
+                     .lost = (uint16_t)atoll_rng_u64(&r),
+                     .slip = (uint16_t)atoll_rng_u64(&r),
+                     .n_scans = (uint8_t)(1 + atoll_rng_below(&r, n)),
+                     .payload_bytes = (uint8_t)atoll_wire_packed_bytes(n, bits),
+                     .payload = payload}};
+        const size_t bytes = atoll_wire_encode(&f, slow);
+        assert_true(bytes > 0);
+        assert_int_equal(atoll_wire_encode_scans(f.seq, &f.data, samples, n, bits, fast), bytes);
+        assert_memory_equal(fast, slow, bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(over_a_bad_line),
                                        cmocka_unit_test(noise_is_no_frame),
-                                       cmocka_unit_test(packing_there_and_back)};
+                                       cmocka_unit_test(packing_there_and_back),
+                                       cmocka_unit_test(a_device_frames_scans_as_the_encoder_does)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

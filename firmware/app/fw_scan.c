@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a stamp lies on the axis of scans. */
+#include "firmware_scan.h"
+
+void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32_t index,
+                   uint32_t trigger_ticks, uint32_t *scan, uint16_t *fraction)
+{
+    const int16_t triggers = (int16_t)(s->channels * s->conversions);
+    /* the trigger that `tick` counts from: that of the conversion awaited, when it is busy */
+    int16_t trigger = (int16_t)(stamp->round * s->channels + stamp->channel);
+    /* busy in the last ticks before the timer starts again: by the trigger at its top already */
+    const bool early = stamp->busy && (uint32_t)stamp->now + FW_TOP_TICKS >= trigger_ticks;
+    trigger = (int16_t)(trigger - (stamp->busy && !early ? 0 : 1) -
+                        (stamp->tick > stamp->now ? 1 : 0));
+    uint32_t at = index - (uint16_t)((uint16_t)index - stamp->index);
+    while (trigger < 0) {
+        trigger = (int16_t)(trigger + triggers);
+        at--;
+    }
+    const uint64_t ticks = (uint64_t)trigger * trigger_ticks + stamp->tick;
+    const uint64_t part = (ticks << 16) / ((uint64_t)triggers * trigger_ticks);
+    *scan = at;
+    *fraction = part < UINT16_MAX ? (uint16_t)part : UINT16_MAX;
+}
