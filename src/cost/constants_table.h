@@ -100,8 +100,8 @@
     /* operators left on the host: a coarse estimate, no data */                                   \
     X(CPU_US_PER_MMAC, "cpu_us_per_mmac", 300, 250, "us/MMAC",                                     \
       "assumption: 3 GMAC/s of one thread with int8 kernels", "2026-11-24")                        \
-    X(CPU_US_PER_KB, "cpu_us_per_kb", 5, 5, "us/kB",                                               \
-      "assumption: 200 MB/s through operators that are not arithmetic", "2026-11-24")              \
+    X(CPU_US_PER_KB, "cpu_us_per_kb", 1, 1, "us/kB",                                               \
+      "assumption: 1 GB/s through operators that are not arithmetic", "2026-11-24")                \
     /* 95 % half-widths of predicted times, relative; from cross-validation per family */          \
     X(REL_U95_CONV, "rel_u95_convolutional", 0.1092, 0, "1",                                       \
       "fit: errors of whole families left out", "2026-11-24")                                      \
