@@ -173,7 +173,7 @@ const struct command cmd_eval = {
     .text = "Runs every image through the TFLite runtime on all cores. Classification gives top-1 "
             "and top-5 with Wilson intervals; a yaml file with masks gives mean intersection over "
             "union, one with annotations gives COCO's average precision of an SSD.",
-    .example = "atoll eval model.tflite --data fashion_mnist --against other.tflite",
+    .example = "atoll eval zoo:cifar_squeezenet1_1?classes=24 --data generated --limit 100",
     .opts = opts,
     .defaults = &defaults,
     .opts_bytes = sizeof defaults,

@@ -46,7 +46,7 @@ static int read_categories(struct reading *r, const json_t *list)
         n = (uint32_t)id + 1 > n ? (uint32_t)id + 1 : n;
     }
     if (n == 0) {
-        return atoll_fail(r->err, ATOLL_EINPUT, "%s: no categories", r->path);
+        return atoll_fail(r->err, ATOLL_EINPUT, "%s: no categories (a list with ids expected)", r->path);
     }
     int rc = atoll__data_labels(r->d, NULL, n, r->err);
     for (size_t i = 0; i < json_array_size(list) && rc == 0; i++) {

@@ -18,6 +18,9 @@ NEEDS_DB = ('report', 'store', 'compare')
 def run(line, where):
     words = shlex.split(line)
     done = subprocess.run([ATOLL, *words[1:]], capture_output=True, text=True, cwd=where, check=False)
+    if done.returncode == 4 and 'no TFLite runtime' in done.stderr:
+        print(f'not run, there is no TFLite runtime: {line}')
+        return
     assert done.returncode == 0, f'{line}\n  exit {done.returncode}: {done.stderr}'
     assert done.stdout or done.stderr, f'{line}: said nothing'
 
