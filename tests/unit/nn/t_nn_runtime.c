@@ -131,7 +131,8 @@ static void shared_models(void **state)
     atoll_model_close(&m);
 }
 
-/* What crashes the runtime is refused before. */
+/* What crashes the runtime is refused before: some by the reader's rules (NULL), the rest by ours.
+ */
 static struct atoll_model *conv(float scale, int64_t zero_point, uint32_t n_weights)
 {
     struct atoll_builder *b = NULL;
@@ -172,7 +173,7 @@ static struct atoll_model *conv(float scale, int64_t zero_point, uint32_t n_weig
                                 .n_outputs = 1,
                                 .attr = atoll_op_attr_default()};
     assert_true(atoll_builder_op(b, &op, &err) >= 0);
-    fixture_ok(atoll_builder_finish(&b, in, 1, &out, 1, &m, &err), &err);
+    (void)atoll_builder_finish(&b, in, 1, &out, 1, &m, &err);
     return m;
 }
 
@@ -196,11 +197,8 @@ static void checks(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct atoll_model *m = conv(cases[i].scale, cases[i].zero_point, cases[i].n_weights);
         struct atoll_interp *it = NULL;
-        const int rc = atoll_runtime_check(m, &err);
-        if (rc != cases[i].code) {
-            fail_msg("case %zu: %s", i, err.text);
-        }
-        if (atoll_interp_open(rt, m, NULL, &it, &err) != cases[i].code) {
+        const int rc = m == NULL ? err.code : atoll_interp_open(rt, m, NULL, &it, &err);
+        if (rc != cases[i].code || (m != NULL && atoll_runtime_check(m, NULL) != rc)) {
             fail_msg("case %zu: %s", i, err.text);
         }
         atoll_interp_close(&it);
