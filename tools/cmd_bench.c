@@ -9,7 +9,7 @@ struct bench_opts {
     struct opt_common common;
     const char *db, *shard, *share;
     bool resume;
-    uint64_t threads;
+    uint64_t threads, seed;
 };
 
 static const struct opt opts[] = {
@@ -37,6 +37,13 @@ static const struct opt opts[] = {
      .fallback = "one for each core",
      .low = 1,
      .high = 1024},
+    {.long_name = "seed",
+     .type = OPT_UINT,
+     .offset = offsetof(struct bench_opts, seed),
+     .argument = "SEED",
+     .help = "Seed of order, jitter and arrivals; with another one it is another experiment",
+     .fallback = "the file's",
+     .high = 9e15},
     {.long_name = "share",
      .type = OPT_TEXT,
      .offset = offsetof(struct bench_opts, share),
@@ -44,6 +51,7 @@ static const struct opt opts[] = {
      .help = "Directory of data files, before ATOLL_SHARE and the installed ones"},
     OPTS_END,
 };
+static const struct bench_opts defaults = {.seed = ATOLL_SEED_OF_FILE};
 
 static int parse_shard(struct call *call, struct atoll_bench_opts *b)
 {
@@ -76,6 +84,7 @@ static int print_json(struct call *call, const struct atoll_experiment *e,
 {
     const struct bench_opts *o = call->opts;
     json_t *j = atoll_json_answer("bench");
+    json_object_set_new(j, "origin", json_string("measured")); /* of the seconds, by the clock */
     json_object_set_new(j, "db", out_string(o->db));
     json_object_set_new(j, "experiment", out_string(atoll_experiment_key(e)));
     json_object_set_new(j, "units", json_integer((json_int_t)s->units));
@@ -130,7 +139,7 @@ static int run_experiment(struct call *call, struct atoll_bench_opts *b)
     struct atoll_experiment *e = NULL;
     struct atoll_bench_summary s = {.units = 0};
     struct out_progress bar;
-    int code = atoll_experiment_open(call->operands[0], o->share, &e, &call->err);
+    int code = atoll_experiment_open_seeded(call->operands[0], o->share, o->seed, &e, &call->err);
     if (code == 0) {
         b->progress = out_progress_start(&bar, call);
         code = atoll_bench(e, o->db, b, &s, &call->err);
@@ -172,7 +181,8 @@ const struct command cmd_bench = {
         "once; after an end at any moment --resume goes on without losing or repeating one.",
     .example = "atoll bench share/experiments/demo.yaml --db results.db --resume",
     .opts = opts,
-    .opts_bytes = sizeof(struct bench_opts),
+    .defaults = &defaults,
+    .opts_bytes = sizeof defaults,
     .operands_min = 1,
     .operands_max = 1,
     .run = run,

@@ -38,6 +38,7 @@ static int print_json(struct call *call, const struct atoll_comparison_report *r
 {
     json_t *j = atoll_json_answer("compare");
     json_t *changes = json_array();
+    json_object_set_new(j, "origin", r->origin ? out_string(r->origin) : json_null());
     for (size_t i = 0; i < r->n; i++) {
         json_array_append_new(changes, change_json(&r->changes[i]));
     }

@@ -20,16 +20,16 @@ static const struct opt opts[] = {
 
 static json_t *driver_json(const struct atoll_device_listing *l)
 {
-    return json_pack("{s:s, s:b, s:o, s:o}", "name", l->name, "available", l->available, "detail",
-                     out_string(l->detail), "tpus",
+    return json_pack("{s:s, s:s, s:b, s:o, s:o}", "origin", "measured", "name", l->name,
+                     "available", l->available, "detail", out_string(l->detail), "tpus",
                      l->n_tpus ? json_integer(l->n_tpus) : json_null());
 }
 
 static json_t *board_json(const struct atoll_board *b)
 {
-    return json_pack("{s:o, s:o, s:i, s:s, s:o}", "name", out_string(b->name), "title",
-                     out_string(b->title), "tpus", (int)b->n_tpus, "link", atoll_link_name(b->link),
-                     "path", out_string(b->path));
+    return json_pack("{s:s, s:o, s:o, s:i, s:s, s:o}", "origin", "computed", "name",
+                     out_string(b->name), "title", out_string(b->title), "tpus", (int)b->n_tpus,
+                     "link", atoll_link_name(b->link), "path", out_string(b->path));
 }
 
 /* Every driver into the table or the list. */

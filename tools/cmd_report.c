@@ -103,6 +103,7 @@ static int print_verdict(struct call *call, struct atoll_store *s)
     for (int i = 0; i < 3; i++) {
         json_array_append_new(headline, v.headline[i] ? out_string(v.headline[i]) : json_null());
     }
+    json_object_set_new(j, "origin", v.origin ? out_string(v.origin) : json_null());
     json_object_set_new(j, "headline", headline);
     json_object_set_new(j, "findings", findings);
     atoll_verdict_finish(&v);

@@ -29,6 +29,7 @@ static int run_merge(struct call *call)
     atoll_store_close(&out);
     if (code == 0 && call->json) {
         json_t *j = atoll_json_answer("store");
+        json_object_set_new(j, "origin", json_string("computed")); /* counted */
         json_object_set_new(j, "db", out_string(call->operands[0]));
         json_object_set_new(j, "merged", json_integer((json_int_t)call->n_operands - 1));
         code = out_json(call, j);

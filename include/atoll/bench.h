@@ -113,6 +113,10 @@ struct atoll_experiment; ///< a checked experiment file with its models, board a
                          ///< (plans x workloads x repeats)
 ATOLL_API int atoll_experiment_open(const char *path, const char *share,
                                     struct atoll_experiment **e, struct atoll_err *err);
+#define ATOLL_SEED_OF_FILE UINT64_MAX
+/** The same with another seed than the file's, which makes it another experiment (its key). */
+ATOLL_API int atoll_experiment_open_seeded(const char *path, const char *share, uint64_t seed,
+                                           struct atoll_experiment **e, struct atoll_err *err);
 ATOLL_API void atoll_experiment_close(struct atoll_experiment **e);
 ATOLL_API uint64_t atoll_experiment_units(const struct atoll_experiment *e);
 ATOLL_API const char *atoll_experiment_key(const struct atoll_experiment *e);

@@ -25,7 +25,8 @@ struct atoll_finding {
 struct atoll_verdict {
     const struct atoll_finding *findings;
     size_t n;
-    const char *headline[3];   ///< three lines for the end of `bench` and the first screen
+    const char *headline[3]; ///< three lines for the end of `bench` and the first screen
+    const char *origin; ///< of the runs: "measured" or "simulated"; NULL: none finished, or mixed
     struct atoll_arena *arena; ///< private
 };
 /** The verdict on one experiment (NULL: the newest in the file). */
@@ -61,6 +62,7 @@ struct atoll_comparison_report {
     size_t n, n_worse, n_better, n_only_a, n_only_b;
     bool regression; ///< the answer that decides exit code 1
     const char *sentence;
+    const char *origin; ///< of the runs, as in atoll_verdict; NULL where A and B differ
     struct atoll_arena *arena;
 };
 ATOLL_API int atoll_compare_stores(struct atoll_store *a, struct atoll_store *b,

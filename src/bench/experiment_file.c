@@ -162,6 +162,11 @@ static int read_models(struct atoll_experiment *e, const struct atoll_yaml *list
         e->n_subjects++;
         struct atoll_err why = {0};
         rc = atoll_zoo_open(s->spec, e->dir[0] ? e->dir : NULL, &s->model, &why);
+        if (!rc && atoll_model_is_compiled(s->model)) {
+            rc = atoll_fail(&why, ATOLL_EINPUT,
+                            "%s: compiled for the Edge TPU; give the source model it was made from",
+                            s->spec);
+        }
         rc = rc ? rc : atoll_cost_open(s->model, e->compiler, &s->cost, &why);
         if (rc) {
             atoll_yaml_fail(n, err, "%.900s", why.text);
@@ -455,8 +460,8 @@ static int open_yaml(struct atoll_experiment *e, const char *path, const char *s
     const char *slash = strrchr(path, '/');
     e->path = atoll_arena_printf(&e->arena, "%s", path);
     e->share = share ? atoll_arena_printf(&e->arena, "%s", share) : NULL;
-    e->dir = atoll_arena_strndup(&e->arena, path,
-                                 slash ? (size_t)(slash - path) + (slash == path) : 0);
+    e->dir =
+        atoll_arena_strndup(&e->arena, path, slash ? (size_t)(slash - path) + (slash == path) : 0);
     e->yaml = atoll_arena_strndup(&e->arena, map.size ? (const char *)map.data : "", map.size);
     rc = e->path && e->dir && e->yaml && (e->share || !share)
              ? atoll_yaml_parse(path, e->yaml, map.size, &e->doc, err)

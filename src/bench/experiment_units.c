@@ -19,8 +19,8 @@ const char *atoll__experiment_clock(const struct atoll_experiment *e)
 
 const char *atoll__experiment_runner(const struct atoll_experiment *e)
 {
-    const enum atoll_host_runner r = e->use.runner == ATOLL_RUNNER_DEFAULT ? e->board->runner
-                                                                           : e->use.runner;
+    const enum atoll_host_runner r =
+        e->use.runner == ATOLL_RUNNER_DEFAULT ? e->board->runner : e->use.runner;
     return r == ATOLL_RUNNER_C ? "c" : "python";
 }
 
@@ -129,13 +129,13 @@ struct atoll_run_row atoll__sweep_key(const struct atoll_experiment *e, const st
                                       char workload[48])
 {
     const struct atoll__try *t = &e->tries[u->attempt];
-    return (struct atoll_run_row){
-        .experiment = e->key,
-        .model = e->subjects[t->subject].spec,
-        .strategy = t->strategy,
-        .tpus = t->tpus,
-        .workload = atoll_workload_name(&e->workloads[u->workload], workload),
-        .repeat = u->repeat};
+    return (struct atoll_run_row){.experiment = e->key,
+                                  .model = e->subjects[t->subject].spec,
+                                  .strategy = t->strategy,
+                                  .tpus = t->tpus,
+                                  .workload =
+                                      atoll_workload_name(&e->workloads[u->workload], workload),
+                                  .repeat = u->repeat};
 }
 
 /* Of the natural key without the experiment: shards and seeds do not depend on order, machine or
@@ -187,8 +187,8 @@ static int list_units(struct atoll_experiment *e, struct atoll_err *err)
 static int shuffle(struct atoll_experiment *e, struct atoll_err *err)
 {
     uint32_t *order = atoll_alloc(((size_t)e->n_units + 1) * sizeof *order);
-    struct atoll__unit *shuffled = atoll_arena_array(&e->arena, (size_t)e->n_units + 1,
-                                                     sizeof *shuffled);
+    struct atoll__unit *shuffled =
+        atoll_arena_array(&e->arena, (size_t)e->n_units + 1, sizeof *shuffled);
     if (!order || !shuffled) {
         atoll_free(order);
         return nomem(err);
@@ -256,12 +256,19 @@ int atoll__experiment_plan(struct atoll_experiment *e, struct atoll_err *err)
 int atoll_experiment_open(const char *path, const char *share, struct atoll_experiment **out,
                           struct atoll_err *err)
 {
+    return atoll_experiment_open_seeded(path, share, ATOLL_SEED_OF_FILE, out, err);
+}
+
+int atoll_experiment_open_seeded(const char *path, const char *share, uint64_t seed,
+                                 struct atoll_experiment **out, struct atoll_err *err)
+{
     struct atoll_experiment *e = atoll_calloc(1, sizeof *e);
     if (!e) {
         return nomem(err);
     }
     atoll_arena_init(&e->arena);
     int rc = atoll__experiment_read(e, path, share, err);
+    e->seed = seed == ATOLL_SEED_OF_FILE ? e->seed : seed;
     rc = rc ? rc : atoll__experiment_plan(e, err);
     if (rc) {
         atoll_experiment_close(&e);

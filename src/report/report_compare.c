@@ -314,6 +314,7 @@ int atoll_compare_stores(struct atoll_store *a, struct atoll_store *b,
     if (!e) {
         e = atoll__report_load(b, NULL, &c.d[1], err);
         e = e ? e : compare_loaded(&c, store, &r, err);
+        e = e ? e : atoll__report_origin(&c.d[0], &c.d[1], r.arena, &r.origin, err);
     }
     atoll__compare_families_free(&c);
     atoll_free(c.pairs);

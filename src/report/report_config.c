@@ -29,6 +29,18 @@ const char *atoll__report_label(const struct atoll__data *d, uint32_t model)
     return r->label && *r->label ? r->label : r->spec;
 }
 
+int atoll__report_origin(const struct atoll__data *a, const struct atoll__data *b,
+                         struct atoll_arena *arena, const char **origin, struct atoll_err *err)
+{
+    *origin = NULL;
+    if (!a->origin || !b->origin || a->origin_mixed || b->origin_mixed ||
+        strcmp(a->origin, b->origin) != 0) {
+        return 0;
+    }
+    *origin = atoll_arena_strndup(arena, a->origin, strlen(a->origin));
+    return *origin ? 0 : atoll_fail_nomem(err, "an origin", strlen(a->origin));
+}
+
 const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus)
 {
     const char *s = NULL;

@@ -98,6 +98,7 @@ struct atoll__data {
         cap_configs, cap_best;
     uint64_t n_runs, n_failed;
     const char *origin, *started, *ended;
+    bool origin_mixed; ///< then `origin` is a phrase, not a name
 };
 int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d,
                        struct atoll_err *err);
@@ -114,6 +115,9 @@ int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
 int atoll__report_headline(const struct atoll__data *d, struct atoll_verdict *v,
                            struct atoll_err *err);
 
+/** The common origin of two experiments (or one, twice), copied; NULL when there is none. */
+int atoll__report_origin(const struct atoll__data *a, const struct atoll__data *b,
+                         struct atoll_arena *arena, const char **origin, struct atoll_err *err);
 const char *atoll__report_label(const struct atoll__data *d, uint32_t model);
 /** "vendor cuts on 3 TPUs", for sentences; in the arena, "?" without memory. */
 const char *atoll__report_arrangement(struct atoll_arena *a, const char *strategy, int64_t tpus);

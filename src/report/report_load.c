@@ -341,6 +341,7 @@ static int note_provenance(struct load *l, const struct atoll_run_row *r)
         d->origin = keep(l, r->origin);
     } else if (r->origin && strcmp(d->origin, r->origin) != 0) {
         d->origin = "measured and simulated";
+        d->origin_mixed = true;
     }
     return r->host ? intern(l, &d->hosts, &d->n_hosts, &d->cap_hosts, &last, r->host, &ignored) : 0;
 }

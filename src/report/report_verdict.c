@@ -306,6 +306,7 @@ int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
     }
     v->findings = o.list;
     v->n = o.n;
+    e = e ? e : atoll__report_origin(d, d, v->arena, &v->origin, err);
     e = e ? e : atoll__report_headline(d, v, err);
     if (e) {
         atoll_verdict_finish(v);

@@ -24,12 +24,31 @@ def run(*args, code=0):
     return done.stdout
 
 
+ORIGINS = ('measured', 'simulated', 'computed')
+
+
+def has_origin(j, where, said=False):
+    """Every number stands in an object that says its origin, or inside such an object."""
+    if isinstance(j, dict):
+        if 'origin' in j:
+            assert j['origin'] in ORIGINS, f'{where}: origin {j["origin"]!r}'
+            said = True
+        for key, value in j.items():
+            has_origin(value, f'{where}.{key}', said)
+    elif isinstance(j, list):
+        for value in j:
+            has_origin(value, f'{where}[]', said)
+    else:
+        assert said or isinstance(j, bool) or not isinstance(j, NUMBER), f'{where}: no origin'
+
+
 def answer(command, *args, code=0):
-    """The one JSON object of an answer; twice the same bytes."""
+    """The one JSON object of an answer."""
     text = run(*args, '--json', code=code)
     j = json.loads(text)
     assert j['schema'] == f'atoll.{command}/1', j['schema']
     assert isinstance(j['version'], str)
+    has_origin(j, command)
     return j
 
 
@@ -195,6 +214,10 @@ def sweep():
                             'seconds': NUMBER})
     assert whole['done'] > 0 and whole['failed'] == 0
     run('bench', 'small.yaml', '--db', 'whole.db', code=2)
+    for i, seed in enumerate(('2', '3', '2')):
+        run('bench', 'small.yaml', '--db', f'seed{i}.db', '--seed', seed, '--quiet')
+    drawn = [run('store', 'dump', f'seed{i}.db', '--canonical') for i in (0, 1, 2)]
+    assert drawn[0] == drawn[2] != drawn[1], 'the seed decides, and nothing else'
     again = answer('bench', 'bench', 'small.yaml', '--db', 'whole.db', '--resume')
     assert again['done'] == 0 and again['already'] == whole['done']
     for i in (0, 1):
@@ -203,7 +226,7 @@ def sweep():
     dump = run('store', 'dump', 'whole.db', '--canonical')
     assert dump and dump == run('store', 'dump', 'merged.db', '--canonical'), 'merged is not single'
     j = answer('report', 'report', 'whole.db', '-o', 'r.html', '--csv', 'csv')
-    assert len(j['headline']) == 3 and j['findings']
+    assert len(j['headline']) == 3 and j['findings'] and j['origin'] == 'simulated'
     for finding in j['findings']:
         fields('finding', finding, {'model': or_null(str), 'topic': str, 'sentence': str,
                                     'beyond_noise': bool})
@@ -214,7 +237,7 @@ def sweep():
     with open('t.json', encoding='utf-8') as f:
         assert json.load(f)
     j = answer('compare', 'compare', 'whole.db', 'merged.db')
-    assert j['regression'] is False and j['worse'] == 0
+    assert j['regression'] is False and j['worse'] == 0 and j['origin'] == 'simulated'
     lock = sqlite3.connect('merged.db', isolation_level=None)
     lock.execute('BEGIN EXCLUSIVE')
     run('bench', 'small.yaml', '--db', 'merged.db', '--resume', code=5)
