@@ -261,7 +261,7 @@ static int run(struct call *call)
     }
     struct atoll_model *m = NULL;
     json_t *list = json_array();
-    int code = atoll_zoo_open(call->operands[0], NULL, &m, &call->err);
+    int code = source_model_open(call->operands[0], &m, &call->err);
     code = code ? code : split_model(call, m, list);
     if (code == 0 && call->json) {
         json_t *j = atoll_json_answer("split");

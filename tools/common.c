@@ -7,6 +7,18 @@ const char *const clock_choices[] = {"profile", "standard", "max", NULL};
 const char *const runner_choices[] = {"profile", "python", "c", NULL};
 const char *const compiler_choices[] = {"v16", "2019", NULL};
 
+int source_model_open(const char *argument, struct atoll_model **m, struct atoll_err *err)
+{
+    int code = atoll_zoo_open(argument, NULL, m, err);
+    if (code == 0 && atoll_model_is_compiled(*m)) {
+        atoll_model_close(m);
+        code = atoll_fail(err, ATOLL_EINPUT,
+                          "%s: compiled for the Edge TPU; give the source model it was made from",
+                          argument);
+    }
+    return code;
+}
+
 int models_open(struct models *m, const char *const *arguments, unsigned n, unsigned compiler,
                 struct atoll_err *err)
 {
@@ -14,13 +26,7 @@ int models_open(struct models *m, const char *const *arguments, unsigned n, unsi
         return atoll_fail(err, ATOLL_EUSAGE, "%u models given, at most %d", n, MODELS_MAX);
     }
     for (; m->n < n; m->n++) {
-        int code = atoll_zoo_open(arguments[m->n], NULL, &m->model[m->n], err);
-        if (code == 0 && atoll_model_is_compiled(m->model[m->n])) {
-            code =
-                atoll_fail(err, ATOLL_EINPUT,
-                           "%s: compiled for the Edge TPU; give the source model it was made from",
-                           arguments[m->n]);
-        }
+        int code = source_model_open(arguments[m->n], &m->model[m->n], err);
         if (code == 0) {
             code =
                 atoll_cost_open(m->model[m->n], (enum atoll_compiler)compiler, &m->cost[m->n], err);

@@ -20,7 +20,9 @@ struct models {
     struct atoll_cost *cost[MODELS_MAX];
     uint32_t n;
 };
-/** Opens operands as models. A compiled model is refused: costs are computed from source models. */
+/** Opens an operand as a model to plan or cut; a compiled one is refused. */
+int source_model_open(const char *argument, struct atoll_model **m, struct atoll_err *err);
+/** Opens operands as source models with their costs. */
 int models_open(struct models *m, const char *const *arguments, unsigned n, unsigned compiler,
                 struct atoll_err *err);
 void models_close(struct models *m);
