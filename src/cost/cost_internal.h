@@ -111,8 +111,8 @@ uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile
  */
 uint64_t atoll__cost_narrow(const struct atoll__constants *k, uint64_t live_tile_bytes,
                             uint64_t vector_bytes);
-uint64_t atoll__cost_instructions(const struct atoll__constants *k, uint32_t n_tpu_ops,
-                                  uint64_t strips);
+uint64_t atoll__cost_instructions(const struct atoll__constants *k, enum atoll_compiler compiler,
+                                  uint32_t n_tpu_ops, uint64_t strips);
 
 /** Sums of a segment, from which both paths make the figures of a stage. */
 struct atoll__sums {

@@ -237,7 +237,7 @@ static void run(struct pass *p, const struct atoll_board *b, const struct atoll_
     p->sums.restreams = atoll__cost_restreams(p->sums.off, p->mix.again_bytes);
     p->sums.strips = strips > 1u;
     p->sums.narrow = atoll__cost_narrow(k, p->peak, p->vector_narrow);
-    p->sums.instr = atoll__cost_instructions(k, p->mix.n_tpu_ops, strips);
+    p->sums.instr = atoll__cost_instructions(k, p->c->compiler, p->mix.n_tpu_ops, strips);
     p->sums.n_tpu_ops = p->mix.n_tpu_ops;
     p->sums.family = atoll__cost_family(&p->mix);
     p->sums.warning = atoll__cost_warning(k, &p->mix);

@@ -62,14 +62,16 @@ bool atoll__cost_restreams(uint64_t off_bytes, uint64_t again_bytes)
     return again_bytes > off_bytes / 10u; /* less than a tenth does not show */
 }
 
-uint64_t atoll__cost_instructions(const struct atoll__constants *k, uint32_t n_tpu_ops,
-                                  uint64_t strips)
+uint64_t atoll__cost_instructions(const struct atoll__constants *k, enum atoll_compiler compiler,
+                                  uint32_t n_tpu_ops, uint64_t strips)
 {
     if (n_tpu_ops == 0) {
         return 0;
     }
-    return atoll__k_int(k, ATOLL__K_INSTR_BASE) +
-           atoll__k_int(k, ATOLL__K_INSTR_OP) * n_tpu_ops * strips;
+    const uint64_t per_op = compiler == ATOLL_COMPILER_V16
+                                ? atoll__k_int(k, ATOLL__K_INSTR_OP_V16)
+                                : atoll__k_int(k, ATOLL__K_INSTR_OP) * strips;
+    return atoll__k_int(k, ATOLL__K_INSTR_BASE) + per_op * n_tpu_ops;
 }
 
 enum atoll_family atoll__cost_family(const struct atoll__mix *mix)

@@ -292,7 +292,8 @@ static int compile(struct plain *s, struct atoll_err *err)
     s->p->strips = strips > 1u;
     s->p->n_tpu_ops = s->mix.n_tpu_ops;
     s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, vector_need(s));
-    s->p->instruction_bytes = atoll__cost_instructions(s->c->k, s->mix.n_tpu_ops, strips);
+    s->p->instruction_bytes =
+        atoll__cost_instructions(s->c->k, s->c->compiler, s->mix.n_tpu_ops, strips);
     s->p->family = atoll__cost_family(&s->mix);
     s->p->warning = atoll__cost_warning(s->c->k, &s->mix);
     return 0;
