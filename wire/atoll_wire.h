@@ -72,8 +72,8 @@ struct atoll_wire_channel {
     uint8_t kind;         ///< enum atoll_wire_kind
     uint8_t rail;         ///< channels of one rail share its number
     uint16_t nominal_mv;  ///< of the rail
-    int32_t zero_256;     ///< sample at zero, in 1/256 of a code
-    uint32_t gain;        ///< nA (current) or nV (voltage) per code
+    int32_t zero_256;     ///< one conversion at zero, in 1/256 of a code
+    uint32_t gain;        ///< nA (current) or nV (voltage) per code of one conversion
     uint16_t gain_u_ppm;  ///< standard uncertainty of gain
     uint16_t zero_u_256;  ///< standard uncertainty of zero, 1/256 code
     uint16_t day;         ///< of calibration, days since 1970-01-01; 0: never

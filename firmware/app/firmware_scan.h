@@ -138,11 +138,11 @@ struct fw_stamp {
     uint16_t now;           ///< the same, when the rest was read: smaller if a trigger came between
     uint16_t index;         ///< low bits of fw_scan.index
     uint8_t channel, round; ///< conversion awaited
-    bool busy; ///< the conversion of the last trigger is under way or not taken yet
+    bool busy;              ///< the conversion of the last trigger is under way or not taken yet
 };
 
-/** The scan a stamp falls in, and how far into it in 1/65536. `index`: fw_scan.index some time later.
- *  trigger_ticks: distance of the triggers. */
+/** The scan a stamp falls in, and how far into it in 1/65536. `index`: fw_scan.index some time
+ *  later. trigger_ticks: distance of the triggers. */
 void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32_t index,
                    uint32_t trigger_ticks, uint32_t *scan, uint16_t *fraction);
 

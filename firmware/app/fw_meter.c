@@ -68,15 +68,14 @@ static void send_stat(void)
     uint16_t lost = 0;
     uint16_t slip = 0;
     port_counts(&index, &lost, &slip);
-    struct atoll_wire_frame f = {
-        .type = ATOLL_WIRE_STAT,
-        .stat = {.scans = index,
-                 .lost = lost,
-                 .slip = slip,
-                 .overruns = port_overruns(),
-                 .bad_frames = (uint16_t)fw_meter.decoder.damaged,
-                 .temperature_centi_c = port_temperature_centi_c(),
-                 .supply_mv = port_supply_mv()}};
+    struct atoll_wire_frame f = {.type = ATOLL_WIRE_STAT,
+                                 .stat = {.scans = index,
+                                          .lost = lost,
+                                          .slip = slip,
+                                          .overruns = port_overruns(),
+                                          .bad_frames = (uint16_t)fw_meter.decoder.damaged,
+                                          .temperature_centi_c = port_temperature_centi_c(),
+                                          .supply_mv = port_supply_mv()}};
     send(&f);
 }
 
@@ -212,7 +211,7 @@ static void store(const struct atoll_wire_channel *c)
     } else if (!fw_store_write(c)) {
         send_error(FW_STORE_FAILED, c->index, "read back differs");
     } else {
-        fw_meter.bad_calibration &= (uint16_t)~(1u << c->index);
+        fw_meter.bad_calibration &= (uint16_t) ~(1u << c->index);
         send_channel(c->index);
     }
 }
@@ -292,8 +291,8 @@ static bool send_block(struct fw_block *b)
                                       .lost = b->lost,
                                       .slip = b->slip,
                                       .n_scans = b->scans};
-    const size_t n = atoll_wire_encode_scans(fw_meter.seq++, &d, b->samples, samples, c->bits,
-                                             fw_meter.work);
+    const size_t n =
+        atoll_wire_encode_scans(fw_meter.seq++, &d, b->samples, samples, c->bits, fw_meter.work);
     b->ready = false;
     port_send(fw_meter.work, (uint16_t)n);
     if (fw_meter.blocks_to_config > 0) {
@@ -331,7 +330,7 @@ static void send_due(void)
         while ((fw_meter.channels_due >> index & 1u) == 0) {
             index++;
         }
-        fw_meter.channels_due &= (uint16_t)~(1u << index);
+        fw_meter.channels_due &= (uint16_t) ~(1u << index);
         send_channel(index);
     } else if (fw_meter.running && fw_meter.blocks_to_config == 0) {
         fw_meter.blocks_to_config = blocks_per_second();

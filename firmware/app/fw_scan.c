@@ -10,8 +10,8 @@ void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32
     int16_t trigger = (int16_t)(stamp->round * s->channels + stamp->channel);
     /* busy in the last ticks before the timer starts again: by the trigger at its top already */
     const bool early = stamp->busy && (uint32_t)stamp->now + FW_TOP_TICKS >= trigger_ticks;
-    trigger = (int16_t)(trigger - (stamp->busy && !early ? 0 : 1) -
-                        (stamp->tick > stamp->now ? 1 : 0));
+    trigger =
+        (int16_t)(trigger - (stamp->busy && !early ? 0 : 1) - (stamp->tick > stamp->now ? 1 : 0));
     uint32_t at = index - (uint16_t)((uint16_t)index - stamp->index);
     while (trigger < 0) {
         trigger = (int16_t)(trigger + triggers);

@@ -32,7 +32,7 @@ struct atoll_meter_rail {
 };
 struct atoll_meter_opts {
     const struct atoll_meter_rail *rails; ///< what is wired to which channel
-    uint32_t n_rails;
+    uint32_t n_rails; ///< 0: those that the meter knows of (serial, replay, the host's counters)
     double rate_hz;  ///< scans per second; 0: the meter's default
     uint64_t seed;   ///< synth: of its errors
     bool ideal;      ///< synth: no noise, no quantization, no gain or zero error (tests)
@@ -55,6 +55,7 @@ struct atoll_meter_info {
     double rate_hz;
     bool fed;         ///< wants atoll_meter_feed
     uint32_t n_rails; ///< rails that atoll_meter_energy fills
+    const struct atoll_meter_rail *rails; ///< borrowed while the meter is open
 };
 ATOLL_API void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out);
 
@@ -65,6 +66,9 @@ ATOLL_API int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atol
  * atoll_rail_fn. */
 ATOLL_API void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw,
                                 uint32_t n_rails);
+/** Takes in what has arrived up to host time t_ns; only who waits for long without setting a marker
+ *  needs it. ATOLL_EDEVICE: the meter is gone or silent. */
+ATOLL_API int atoll_meter_advance(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err);
 /** Sets a marker at host time; returns its number >= 0 or a negative code. */
 ATOLL_API int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
                                    struct atoll_err *err);

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-static const struct atoll_meter_driver *const drivers[] = {&atoll__power_synth,
-                                                           &atoll__power_replay, NULL};
+static const struct atoll_meter_driver *const drivers[] = {
+    &atoll__power_synth, &atoll__power_replay, &atoll__power_serial, NULL};
 
 const struct atoll_meter_driver *const *atoll_meter_drivers(void)
 {
@@ -41,8 +41,8 @@ static int fail_unknown(const char *spec, struct atoll_err *err)
 
 static int check_opts(const struct atoll_meter_opts *o, struct atoll_err *err)
 {
-    if (o->n_rails == 0 || o->n_rails > ATOLL_METER_RAILS_MAX || o->rails == NULL) {
-        return atoll_fail(err, ATOLL_EUSAGE, "meter: %u rails (expected 1..%d)", o->n_rails,
+    if (o->n_rails > ATOLL_METER_RAILS_MAX || (o->n_rails > 0 && o->rails == NULL)) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: %u rails (expected 0..%d)", o->n_rails,
                           ATOLL_METER_RAILS_MAX);
     }
     for (uint32_t i = 0; i < o->n_rails; i++) {
@@ -63,15 +63,20 @@ static int copy_rails(struct atoll_meter *m, const struct atoll_meter_opts *o,
                       struct atoll_err *err)
 {
     enum { NAME_BYTES = 32 };
-    m->n = o->n_rails;
+    m->n = o->n_rails > 0 ? o->n_rails : m->setup.n_rails;
+    if (m->n == 0) {
+        return atoll_fail(err, ATOLL_EUSAGE,
+                          "meter: knows no rails of its own (give it those of a board)");
+    }
     m->names = atoll_calloc(m->n, NAME_BYTES);
     if (m->names == NULL) {
         return atoll_fail_nomem(err, "rail names", (size_t)m->n * NAME_BYTES);
     }
     for (uint32_t i = 0; i < m->n; i++) {
         char *name = m->names + (size_t)i * NAME_BYTES;
-        (void)snprintf(name, NAME_BYTES, "%s", o->rails[i].name != NULL ? o->rails[i].name : "");
-        m->rails[i] = (struct atoll_meter_rail){.name = name, .volt = o->rails[i].volt};
+        const char *given = o->n_rails == 0 ? m->setup.names[i] : o->rails[i].name;
+        (void)snprintf(name, NAME_BYTES, "%s", given != NULL ? given : "");
+        m->rails[i] = (struct atoll_meter_rail){.name = name, .volt = m->setup.channels[i].volt};
     }
     return 0;
 }
@@ -98,9 +103,9 @@ int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct 
     }
     m->first = UINT64_MAX;
     m->keep = o->keep_scans;
-    rc = copy_rails(m, o, err);
-    rc = rc == 0 ? driver->open(arg, o, &m->setup, &m->state, err) : rc;
+    rc = driver->open(arg, o, &m->setup, &m->state, err);
     m->driver = rc == 0 ? driver : NULL;
+    rc = rc == 0 ? copy_rails(m, o, err) : rc;
     rc = rc == 0 ? atoll__power_ring_init(m, err) : rc;
     if (rc != 0) {
         atoll_meter_close(&m);
@@ -145,7 +150,8 @@ void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out)
                                      .origin = m->setup.origin,
                                      .rate_hz = m->setup.rate_hz,
                                      .fed = m->driver->feed != NULL,
-                                     .n_rails = m->n};
+                                     .n_rails = m->n,
+                                     .rails = m->rails};
 }
 
 int atoll_meter_start(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
@@ -174,6 +180,14 @@ void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw, uint32_
     if (m->driver->feed != NULL) {
         m->driver->feed(m->state, m, t_ns, rail_mw, n_rails);
     }
+}
+
+int atoll_meter_advance(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
+{
+    if (!m->started) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: not started");
+    }
+    return m->driver->advance(m->state, m, t_ns, err);
 }
 
 int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,

@@ -120,6 +120,6 @@ void atoll__power_record_mark(struct atoll_meter *m, uint64_t t_ns, const char *
 int32_t atoll__power_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
                           struct atoll_err *err);
 
-extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay;
+extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay, atoll__power_serial;
 
 #endif

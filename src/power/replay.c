@@ -81,10 +81,11 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
                           "%s: header: schema '%.60s' (expected atoll.power-record/1)", path,
                           schema != NULL ? schema : "");
     }
-    if (json_array_size(channels) != o->n_rails) {
+    const size_t n = json_array_size(channels);
+    if (o->n_rails == 0 ? n == 0 || n > ATOLL_METER_RAILS_MAX : n != o->n_rails) {
         return atoll_fail(err, ATOLL_EINPUT,
                           "%s: recorded with %zu channels, but %u rails are expected", path,
-                          json_array_size(channels), o->n_rails);
+                          n, o->n_rails > 0 ? o->n_rails : ATOLL_METER_RAILS_MAX);
     }
     (void)snprintf(s->description, sizeof s->description, "recording: %s",
                    description != NULL ? description : "");
@@ -94,8 +95,12 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
     rc = rc == 0 ? get(j, path, "u_rate_frac", 0, 1, &s->u_rate_frac, err) : rc;
     rc = rc == 0 ? get(j, path, "latency_ns", 0, 1e10, &s->latency_ns, err) : rc;
     rc = rc == 0 ? get(j, path, "u_latency_ns", 0, 1e10, &s->u_latency_ns, err) : rc;
-    for (uint32_t i = 0; i < o->n_rails && rc == 0; i++) {
-        rc = get_channel(json_array_get(channels, i), path, &s->channels[i], err);
+    s->n_rails = (uint32_t)n;
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        const json_t *c = json_array_get(channels, i);
+        const char *name = json_string_value(json_object_get(c, "name"));
+        (void)snprintf(s->names[i], sizeof s->names[i], "%s", name != NULL ? name : "");
+        rc = get_channel(c, path, &s->channels[i], err);
     }
     return rc;
 }

@@ -178,7 +178,9 @@ static void take(struct atoll_meter *m, const struct atoll_wire_frame *f, uint64
         take_config(m, &f->config);
         break;
     default: /* identity, markers and health: for the drivers of hardware */
-        break;
+        if (m->driver->frame != NULL) {
+            m->driver->frame(m->state, m, f, arrival_ns);
+        }
     }
 }
 

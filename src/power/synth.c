@@ -80,16 +80,17 @@ static void send(struct synth *s, struct atoll_meter *m, struct atoll_wire_frame
 static void introduce_channel(struct synth *s, struct atoll_meter *m, uint32_t c)
 {
     const struct atoll_meter_channel *k = &m->setup.channels[c];
+    const double sums = s->sensor->conversions; /* the frame speaks of one conversion */
     struct atoll_wire_frame f = {
         .type = ATOLL_WIRE_CHANNEL,
         .channel = {.index = (uint8_t)c,
                     .kind = ATOLL_WIRE_CURRENT,
                     .rail = (uint8_t)c,
                     .nominal_mv = (uint16_t)fmin(k->volt * 1e3, UINT16_MAX),
-                    .zero_256 = (int32_t)(k->zero_code * 256),
-                    .gain = (uint32_t)fmin(k->ma_per_code * 1e6, UINT32_MAX),
+                    .zero_256 = (int32_t)(k->zero_code / sums * 256),
+                    .gain = (uint32_t)fmin(k->ma_per_code * sums * 1e6, UINT32_MAX),
                     .gain_u_ppm = (uint16_t)fmin(k->u_gain_frac * 1e6, UINT16_MAX),
-                    .zero_u_256 = (uint16_t)fmin(k->u_zero_code * 256, UINT16_MAX)}};
+                    .zero_u_256 = (uint16_t)fmin(k->u_zero_code / sums * 256, UINT16_MAX)}};
     const char *name = m->rails[c].name;
     for (size_t i = 0; i < sizeof f.channel.name && name[i] != '\0'; i++) {
         f.channel.name[i] = name[i];
@@ -322,6 +323,9 @@ static void set_rate(struct synth *s, struct atoll_meter_setup *setup, double ra
 static int synth_open(const char *arg, const struct atoll_meter_opts *o,
                       struct atoll_meter_setup *setup, void **state, struct atoll_err *err)
 {
+    if (o->n_rails == 0) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter synth: needs the rails of a simulated board");
+    }
     struct synth *s = atoll_calloc(1, sizeof *s);
     double ppm = NAN;
     if (s == NULL) {

@@ -173,9 +173,8 @@ static void clean_run(uint32_t baud, uint16_t channels, uint8_t bits, uint8_t co
     assert_int_equal(s.last[ATOLL_WIRE_STAT].stat.overruns, 0);
     assert_true(s.scans + 1 >= u->n_triggers / n); /* the last scan may have been cut */
     assert_in_range(s.last[ATOLL_WIRE_STAT].stat.supply_mv, 4900, 5100);
-    print_message("%zu channels x %.0f Hz at %u baud: %llu scans right\n",
-                  n / conversions, (double)UNO_HZ / trigger_ticks / (double)n, baud,
-                  (unsigned long long)s.scans);
+    print_message("%zu channels x %.0f Hz at %u baud: %llu scans right\n", n / conversions,
+                  (double)UNO_HZ / trigger_ticks / (double)n, baud, (unsigned long long)s.scans);
     print_isrs(u, "interrupts");
     print_message("trigger armed again %llu cycles after the interrupt at the latest\n",
                   (unsigned long long)u->clear_max_cycles);
@@ -293,8 +292,7 @@ static void markers_and_edges(void **state)
         assert_int_equal(s.event, ++events);
         assert_int_equal(s.last[ATOLL_WIRE_EVENT].event.id, 7 * i);
         assert_int_equal(s.last[ATOLL_WIRE_EVENT].event.cause, ATOLL_WIRE_COMMAND);
-        worst_mark =
-            fmax(worst_mark, fabs((double)e->scan + e->fraction / 65536.0 - mark) * 150);
+        worst_mark = fmax(worst_mark, fabs((double)e->scan + e->fraction / 65536.0 - mark) * 150);
     }
     print_message("edges within %.2f us, markers within %.2f us of the truth\n", worst, worst_mark);
     assert_true(worst < 1.5);
@@ -304,8 +302,8 @@ static void markers_and_edges(void **state)
     assert_int_equal(s.sync, 1);
     assert_int_equal(s.last[ATOLL_WIRE_SYNC].sync.id, 99);
     const struct atoll_wire_sync *y = &s.last[ATOLL_WIRE_SYNC].sync;
-    assert_true(fabs((double)y->scan + y->fraction / 65536.0 -
-                     stamp_scans(u, &s, u->rx_cycle)) * 150 < 30);
+    assert_true(
+        fabs((double)y->scan + y->fraction / 65536.0 - stamp_scans(u, &s, u->rx_cycle)) * 150 < 30);
     uno_close(u);
 }
 

@@ -2,8 +2,8 @@
 /**
  * @file uno_sim.h
  * The firmware image of the Arduino Uno in simavr, with what simavr 1.6 lacks bridged: the timer's
- * trigger of the converter (with the edge rule of OCF1B), and sample and hold. Every trigger and the
- * code that must come of it is on record, so that each sample on the way out can be checked.
+ * trigger of the converter (with the edge rule of OCF1B), and sample and hold. Every trigger and
+ * the code that must come of it is on record, so that each sample on the way out can be checked.
  */
 #ifndef UNO_SIM_H
 #define UNO_SIM_H
@@ -31,8 +31,8 @@ struct uno {
     /* triggers since the timer was started */
     uint16_t *codes; ///< must come out; UINT16_MAX: the trigger was missed
     size_t n_triggers, cap;
-    uint64_t missed, ignored; ///< OCF1B not cleared in time; converter busy
-    uint64_t start_cycle;     ///< the timer's
+    uint64_t missed, ignored;  ///< OCF1B not cleared in time; converter busy
+    uint64_t start_cycle;      ///< the timer's
     uint64_t clear_max_cycles; ///< from the entry of the converter's interrupt to OCF1B's clearing
     bool flag, timing, edge_waits;
     /* what came out and is not taken yet */

@@ -27,9 +27,9 @@
 _Static_assert((UBRR_VALUE + 1) * 8 * BAUD == F_CPU, "a rate that the clock divides to exactly");
 
 enum {
-    RX_RING = 64,   /* powers of two */
-    EDGES = 4,      /* edges that wait for the main loop */
-    DELIMITERS = 4, /* stamps of delimiters kept */
+    RX_RING = 64,           /* powers of two */
+    EDGES = 4,              /* edges that wait for the main loop */
+    DELIMITERS = 4,         /* stamps of delimiters kept */
     CONVERSION_CLOCKS = 13, /* 13.5 in truth [23.4]; a simulator counts 13 */
     /* converter clocks of a conversion and the longest wait for its interrupt must fit between two
      * triggers: 100 cycles when nothing else happens; 184 with a byte in and a byte out */
@@ -160,8 +160,7 @@ ISR(USART_RX_vect, ISR_NAKED)
                      "out __SREG__, r24\n\t"
                      "pop r24\n\t"
                      "reti" ::[head] "i"(&rx_head),
-                     [ring] "i"(rx_ring), [data] "n"(_SFR_MEM_ADDR(UDR0)),
-                     [mask] "M"(RX_RING - 1));
+                     [ring] "i"(rx_ring), [data] "n"(_SFR_MEM_ADDR(UDR0)), [mask] "M"(RX_RING - 1));
 }
 
 /* The hardware stamps the edge itself, to the cycle [20.6]. */

@@ -35,13 +35,18 @@ struct atoll_meter_setup {
     double u_rate_frac;              ///< of the microcontroller's clock, standard
     double latency_ns, u_latency_ns; ///< from the end of a frame's last scan to its arrival
     struct atoll_meter_channel channels[ATOLL_METER_RAILS_MAX];
+    /* asked for no rails: those that the meter brings; their volts are the channels' */
+    uint32_t n_rails;
+    char names[ATOLL_METER_RAILS_MAX][16];
 };
+
+struct atoll_wire_frame; ///< atoll_wire.h
 
 struct atoll_meter_driver {
     const char *name;
     const char *help; ///< what stands after "name:" in a spec, and what it means
-    /** Opens by the text after "name:" (NULL: none); fills *setup and *state. o->rails is checked.
-     */
+    /** Opens by the text after "name:" (NULL: none); fills *setup and *state. o->rails is checked;
+     *  o->n_rails 0 asks for the meter's own (ATOLL_EUSAGE where it has none). */
     int (*open)(const char *arg, const struct atoll_meter_opts *o, struct atoll_meter_setup *setup,
                 void **state, struct atoll_err *err);
     void (*close)(void *state);
@@ -54,6 +59,9 @@ struct atoll_meter_driver {
     /** Optional: takes the power of the rails from t_ns on. */
     void (*feed)(void *state, struct atoll_meter *m, uint64_t t_ns, const double *rail_mw,
                  uint32_t n_rails);
+    /** Optional: a frame that is neither DATA nor CONFIG, in the thread that called push. */
+    void (*frame)(void *state, struct atoll_meter *m, const struct atoll_wire_frame *f,
+                  uint64_t arrival_ns);
 };
 
 /** Bytes from the device that arrived at host time arrival_ns. A failure (no memory) is kept and

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The line to a serial meter: a port, and a thread that reads it with the time of arrival. */
+#ifndef ATOLL_SERIAL_INTERNAL_H
+#define ATOLL_SERIAL_INTERNAL_H
+
+#include "power_internal.h"
+
+#include <pthread.h>
+
+enum { SERIAL_PINGS = 64 };
+
+struct serial_port {
+    int fd;
+    char path[200];
+    uint32_t baud;
+    pthread_t thread;
+    bool reading;
+    pthread_mutex_t lock;
+    /* under the lock */
+    bool stop_asked, ping; ///< ping: several times a second
+    int failed;            ///< errno, or -1: the line was closed
+    uint8_t *queue;        ///< chunks: arrival u64, length u32, bytes
+    size_t n_queue, queue_capacity;
+    uint64_t last_arrival_ns;
+    uint8_t seq;
+    uint16_t pings;
+    uint64_t ping_ns[SERIAL_PINGS]; ///< when the last pings were written
+};
+
+/** ATOLL_EDEVICE with what can be done about it: no such port, no permission, in use. */
+int atoll__serial_open(struct serial_port *p, struct atoll_err *err);
+void atoll__serial_close(struct serial_port *p);
+int atoll__serial_send(struct serial_port *p, struct atoll_wire_frame *f, struct atoll_err *err);
+/** Takes all chunks that have arrived: calls `take` for each. A failure of the line is answered
+ *  after what came before it. */
+int atoll__serial_drain(struct serial_port *p,
+                        void (*take)(void *ctx, const uint8_t *bytes, size_t n,
+                                     uint64_t arrival_ns),
+                        void *ctx, struct atoll_err *err);
+/** Sleeps for some milliseconds, or until something arrives. */
+void atoll__serial_pause(void);
+
+#endif
