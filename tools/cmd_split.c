@@ -94,23 +94,6 @@ static int cut_at(const struct atoll_model *m, const char *text, struct cut *c,
     return code;
 }
 
-/* "resnet50" of "dir/resnet50.tflite"; for "zoo:a?b=1" letters, digits and dots with '_' between.
- */
-static void base_name(const char *path, char out[128])
-{
-    const char *name = strncmp(path, "zoo:", 4) == 0 ? path + 4
-                       : strrchr(path, '/')          ? strrchr(path, '/') + 1
-                                                     : path;
-    snprintf(out, 128, "%.100s", name);
-    char *end = strstr(out, ".tflite");
-    if (end) {
-        *end = '\0';
-    }
-    for (char *at = out; *at; at++) {
-        *at = isalnum((unsigned char)*at) || strchr("._-", *at) ? *at : '_';
-    }
-}
-
 static json_t *names_json(const struct atoll_model *m, const int32_t *list, uint32_t n)
 {
     json_t *j = json_array();
@@ -140,7 +123,7 @@ static int write_segments(struct call *call, const struct atoll_model *m, const 
     const struct split_opts *o = call->opts;
     const struct atoll_segmentation s = {.n = c->n, .seg_of_op = c->seg_of_op};
     char name[128];
-    base_name(m->path, name);
+    model_stem(m->path, name);
     int code = atoll_segmentation_check(m, &s, &call->err);
     for (uint32_t i = 0; i < c->n && code == 0; i++) {
         char path[1024];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *const clock_choices[] = {"profile", "standard", "max", NULL};
 const char *const runner_choices[] = {"profile", "python", "c", NULL};
@@ -52,6 +54,21 @@ struct atoll_use board_use(const struct board_opts *o)
 {
     return (struct atoll_use){.clock = (enum atoll_clock)o->clock,
                               .runner = (enum atoll_host_runner)o->runner};
+}
+
+void model_stem(const char *path, char out[128])
+{
+    const char *name = strncmp(path, "zoo:", 4) == 0 ? path + 4
+                       : strrchr(path, '/')          ? strrchr(path, '/') + 1
+                                                     : path;
+    snprintf(out, 128, "%.100s", name);
+    char *end = strstr(out, ".tflite");
+    if (end) {
+        *end = '\0';
+    }
+    for (char *at = out; *at; at++) {
+        *at = isalnum((unsigned char)*at) || strchr("._-", *at) ? *at : '_';
+    }
 }
 
 const char *shape_text(const struct atoll_tensor *t, char buf[128])

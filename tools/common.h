@@ -27,6 +27,10 @@ int models_open(struct models *m, const char *const *arguments, unsigned n, unsi
                 struct atoll_err *err);
 void models_close(struct models *m);
 
+/** "resnet50" of "dir/resnet50.tflite"; of "zoo:a?b=1" letters, digits and dots with '_' between.
+ */
+void model_stem(const char *path, char out[128]);
+
 /** Options of a board, a member `board` of a command's options. */
 struct board_opts {
     const char *name;  ///< profile or file

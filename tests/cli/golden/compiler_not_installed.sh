@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-PATH=$(dirname "$(command -v atoll)") atoll compile m.tflite
+export XDG_CACHE_HOME="$PWD"
+PATH=$(dirname "$(command -v atoll)") atoll compile 'zoo:dense_chain?layers=3&units=64'
