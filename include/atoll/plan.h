@@ -20,9 +20,11 @@ extern "C" {
 /** What an operator costs at least, wherever it is placed; see atoll_oracle.floor. */
 struct atoll_floor {
     double work_us;            ///< on the array
-    double stream_us;          ///< sending its parameters over the link, if they had to be sent
+    double stream_us;          ///< if its parameters had to be sent over the link at every
+                               ///< inference: the longer of the sending and of work_us
     double active_mj;          ///< energy above idle
     double output_us_per_byte; ///< of a stage only: reading back what it hands to later segments
+    double input_us_per_byte;  ///< of a stage only: sending what earlier segments hand to it
 };
 
 /** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides
@@ -35,8 +37,9 @@ struct atoll_oracle {
     /** Optional lower bounds that let the exact search skip segments. With s = floor(UINT32_MAX),
      * what every stage costs at least, the service_us and the latency_us of any segment are at
      * least s.work_us + max(sum of work_us, sum of stream_us - s.stream_us) + s.output_us_per_byte
-     * * bytes it hands to later segments, and its active_mj is at least the sum of active_mj. NULL:
-     * no bounds, every segment is costed. */
+     * * bytes it hands to later segments + s.input_us_per_byte * bytes that earlier ones hand to
+     * it, and its active_mj is at least the sum of active_mj. NULL: no bounds, every segment is
+     * costed. */
     void (*floor)(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
     void *user;
 };
@@ -108,9 +111,9 @@ struct atoll_plan_request {
     uint32_t n_cuts;
     const struct atoll_oracle *oracle; ///< NULL: the cost room
     bool want_sha256;                  ///< fill models[].sha256
-    bool want_next_tpu; ///< also plan for tpus+1 to say what it brings (costs time; compare: for
-                        ///< the best plans only)
-    double time_limit_s;               ///< 0: none
+    bool want_next_tpu;  ///< also plan for tpus+1 to say what it brings (costs time; compare: for
+                         ///< the best plans only)
+    double time_limit_s; ///< 0: none
 };
 ATOLL_API struct atoll_plan_request atoll_plan_request_default(void);
 

@@ -115,8 +115,8 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
     if (rc == 0 && pl->oracle.floor) {
         pl->oracle.floor(pl->oracle.user, x->model, UINT32_MAX, &x->template.stage_floor);
     }
-    rc = rc == 0 ? atoll__spans_make(&x->full, stage, &x->spans_full, err) : rc;
-    return rc == 0 ? atoll__spans_make(&x->coarse, stage, &x->spans_coarse, err) : rc;
+    rc = rc == 0 ? atoll__spans_make(&x->full, &x->dag, stage, &x->spans_full, err) : rc;
+    return rc == 0 ? atoll__spans_make(&x->coarse, &x->dag, stage, &x->spans_coarse, err) : rc;
 }
 
 /* ---------------------------------------------------------------- best so far */

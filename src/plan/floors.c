@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What operators cost at least under the cost room's laws. Cycles add up over operators; streaming
- * hides under the computing of its own layer only, so a stage also takes at least as long as the
- * link needs for what the cache cannot hold. A property test holds these floors against costed
- * segments.
+ * What operators cost at least under the cost room's laws. Cycles add up over operators. Streaming
+ * hides under the computing of its own layer only: if all parameters were sent, a segment would
+ * take the sum of max(work, stream) over its layers, and each byte that the cache holds saves at
+ * most its time on the link. A property test holds these floors against costed segments.
  */
 #include "plan_internal.h"
 
@@ -47,9 +47,10 @@ static struct atoll_floor floor_of(const struct atoll_model *m, const struct ato
     const bool dense = m->ops[l->op].code == ATOLL_OP_FULLY_CONNECTED;
     const double bytes = (double)l->packed_bytes * (dense ? DENSE_STREAM_FRAC : 1);
     const double busy_us = l->cycles * r->threaded_us_per_cycle;
+    const double work_us = l->cycles * r->us_per_cycle;
     return (struct atoll_floor){
-        .work_us = l->cycles * r->us_per_cycle,
-        .stream_us = bytes * r->us_per_byte,
+        .work_us = work_us,
+        .stream_us = fmax(work_us, bytes * r->us_per_byte),
         .active_mj = r->busy_mw * busy_us * 1e-6 + r->mj_per_mac * (double)l->macs,
     };
 }
@@ -92,6 +93,8 @@ static int fill_floors(struct atoll__planner *pl, uint32_t model, const struct a
         f->stage.work_us = fmin(called->call_us.value, threaded->call_us.value);
         f->stage.output_us_per_byte =
             fmin(called->output_us_per_mib.value, threaded->output_us_per_mib.value) / MIB;
+        f->stage.input_us_per_byte =
+            fmin(called->input_us_per_mib.value, threaded->input_us_per_mib.value) / MIB;
     }
     return 0;
 }

@@ -82,8 +82,9 @@ int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struc
     for (uint32_t v = 0; v < m->n_ops; v++) {
         for (uint32_t o = 0; o < m->ops[v].n_outputs; o++) {
             const int32_t t = m->ops[v].outputs[o];
-            if (t >= 0 && m->tensors[t].n_consumers > 0) {
-                bytes[v] += (double)m->tensors[t].bytes;
+            const double b = t >= 0 ? (double)m->tensors[t].bytes : 0;
+            if (t >= 0 && m->tensors[t].n_consumers > 0 && (bytes[v] <= 0 || b < bytes[v])) {
+                bytes[v] = b; /* of several outputs the smallest: all that surely crosses a cut */
             }
         }
     }

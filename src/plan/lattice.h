@@ -17,7 +17,7 @@ struct atoll__dag {
     uint32_t *pred;
     uint32_t *succ_start; ///< n+1 offsets into succ
     uint32_t *succ;
-    double *out_bytes; ///< bytes an operator hands to its successors; 0 for sinks
+    double *out_bytes; ///< least bytes an operator hands to a successor; 0 for sinks
     struct atoll_arena arena;
 };
 int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struct atoll_err *err);
@@ -51,6 +51,10 @@ void atoll__lattice_finish(struct atoll__lattice *l);
 static inline const uint64_t *atoll__lattice_bits(const struct atoll__lattice *l, uint32_t i)
 {
     return l->bits + (size_t)i * l->words;
+}
+static inline bool atoll__lattice_has(const struct atoll__lattice *l, uint32_t i, uint32_t op)
+{
+    return (atoll__lattice_bits(l, i)[op / 64] >> (op % 64)) & 1;
 }
 /** True when set `a` lies in set `b`. */
 bool atoll__lattice_inside(const struct atoll__lattice *l, uint32_t a, uint32_t b);

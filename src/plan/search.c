@@ -36,15 +36,6 @@ static bool beaten(struct atoll__search *s, uint32_t set, uint32_t k, const doub
     return false;
 }
 
-/* The limits of THROUGHPUT: the slowest stage with which a pipeline on k TPUs still pays. */
-static void make_limits(struct atoll__search *s)
-{
-    for (uint32_t k = 1; k <= s->tpus; k++) {
-        const double own = 1 / s->goal.best - s->rate_of[s->tpus - k];
-        s->limit_us[k] = own > 0 ? 1 / own : INFINITY;
-    }
-}
-
 /* Could a pipeline with these bounds on `tpus` TPUs be part of a mix that needs less energy than
  * the best known? mW times us is 1e-6 mJ. */
 static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_us,
@@ -57,23 +48,6 @@ static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_
     return active + g->waiting_mw * 1e-6 / rate < g->best;
 }
 
-/* The same for the objective at hand; `left_us` is the least that is left. */
-static bool pays(const struct atoll__search *s, uint32_t tpus, double left_us, const double *crit,
-                 double active_mj)
-{
-    const double own_us = crit[ATOLL__CRIT_INTERVAL];
-    const double interval_us = own_us > left_us ? own_us : left_us;
-    switch (s->goal.objective) {
-    case ATOLL_OBJECTIVE_LATENCY:
-        return crit[ATOLL__CRIT_LATENCY] + left_us < s->goal.best;
-    case ATOLL_OBJECTIVE_ENERGY:
-        return saves(s, tpus, interval_us, active_mj);
-    case ATOLL_OBJECTIVE_THROUGHPUT:
-        break;
-    }
-    return interval_us < s->limit_us[tpus];
-}
-
 /* Could a label of `set` with k TPUs and these criteria still lead to a better plan? What is left
  * costs at least the floors of its operators, spread over the TPUs left. */
 static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
@@ -81,15 +55,20 @@ static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, c
     if (!s->goal.set) {
         return true;
     }
+    const size_t at = (size_t)set * (s->tpus + 1);
+    if (s->goal.objective != ATOLL_OBJECTIVE_ENERGY) {
+        const bool latency = s->goal.objective == ATOLL_OBJECTIVE_LATENCY;
+        return crit[latency ? ATOLL__CRIT_LATENCY : ATOLL__CRIT_INTERVAL] < s->below_us[at + k];
+    }
     const uint32_t full = s->lattice->n - 1;
+    const double own_us = crit[ATOLL__CRIT_INTERVAL];
     const double active_mj =
         crit[ATOLL__CRIT_ACTIVE] + s->lattice->sum[full].active_mj - s->lattice->sum[set].active_mj;
     if (set == full) {
-        return pays(s, k, 0, crit, active_mj);
+        return saves(s, k, own_us, active_mj);
     }
-    const double *left_us = &s->left_us[(size_t)set * (s->tpus + 1)];
     for (uint32_t kk = s->tpus; kk > k; kk--) { /* the most TPUs first: the likeliest */
-        if (pays(s, kk, left_us[kk - k], crit, active_mj)) {
+        if (saves(s, kk, fmax(own_us, s->left_us[at + kk - k]), active_mj)) {
             return true;
         }
     }
@@ -323,7 +302,6 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
     if (rc != 0) {
         goto done;
     }
-    make_limits(s);
     memset(s->heads, 0xff, (size_t)l->n * (s->tpus + 1) * sizeof *s->heads);
     rc = atoll_grow((void **)&s->labels, &s->cap_labels, 1024, sizeof *s->labels);
     if (rc != 0) {
@@ -354,7 +332,9 @@ void atoll__search_finish(struct atoll__search *s)
     atoll_free(s->labels);
     atoll_free(s->heads);
     atoll_free(s->left_us);
+    atoll_free(s->below_us);
     s->left_us = NULL;
+    s->below_us = NULL;
     s->labels = NULL;
     s->heads = NULL;
     s->n_labels = 0;

@@ -54,8 +54,9 @@ struct atoll__spans {
     uint32_t *to;     ///< descending for each set
     double *floor_us; ///< without stage_extra_us
 };
-int atoll__spans_make(const struct atoll__lattice *l, const struct atoll_floor *stage,
-                      struct atoll__spans *out, struct atoll_err *err);
+int atoll__spans_make(const struct atoll__lattice *l, const struct atoll__dag *g,
+                      const struct atoll_floor *stage, struct atoll__spans *out,
+                      struct atoll_err *err);
 void atoll__spans_finish(struct atoll__spans *p);
 
 /** What a pipeline must promise to be looked at further: with it, the best mix could still beat
@@ -97,6 +98,7 @@ struct atoll__search {
     /* private */
     double
         *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
+    double *below_us; ///< [n sets][K+1] a label there pays only below this: slowest stage, latency
     double rate_of[ATOLL_TPUS_MAX + 1];  ///< most inferences per us of any mix on j TPUs
     double limit_us[ATOLL_TPUS_MAX + 1]; ///< THROUGHPUT: slowest stage that still pays on k TPUs
 };

@@ -178,14 +178,14 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
                                   .stage_floor = stage};
     struct atoll__search s = first;
     struct atoll__spans spans, spans_coarse;
-    assert_int_equal(atoll__spans_make(&l, &stage, &spans, NULL), 0);
+    assert_int_equal(atoll__spans_make(&l, &w->g, &stage, &spans, NULL), 0);
     s.lattice = &l;
     s.spans = &spans;
     s.memo = &memo;
     double best = INFINITY;
     if (two_steps) { /* block boundaries first; what they give bounds the second search */
         assert_int_equal(atoll__lattice_coarse(&l, 3, &coarse, NULL), 0);
-        assert_int_equal(atoll__spans_make(&coarse, &stage, &spans_coarse, NULL), 0);
+        assert_int_equal(atoll__spans_make(&coarse, &w->g, &stage, &spans_coarse, NULL), 0);
         first.lattice = &coarse;
         first.spans = &spans_coarse;
         assert_int_equal(atoll__search_run(&first, NULL), 0);
