@@ -273,7 +273,8 @@ static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32
     const struct atoll__mix_goal goal = {.tpus = x->draft->tpus,
                                          .streams_max = streams,
                                          .objective = x->objective,
-                                         .waiting_mw = waiting_mw(x)};
+                                         .waiting_mw = waiting_mw(x),
+                                         .best = x->value};
     const int rc = atoll__mix_best(items, n, &goal, mix, err);
     *better = false;
     if (rc == 0 && mix->n > 0) {

@@ -16,6 +16,8 @@ struct knapsack {
     uint32_t n;
     uint32_t heads[ATOLL_TPUS_MAX + 1];
     bool by_energy, binds[ATOLL__MIX_SHARED];
+    double most_hz[ATOLL_TPUS_MAX + 1]; ///< rate on up to so many TPUs, nothing shared counted
+    double least_mj;                    ///< energy above idle of an inference, at least
 };
 
 static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
@@ -43,6 +45,34 @@ static void find_binding(struct knapsack *k, const struct atoll__mix_item *items
             k->binds[r] = k->binds[r] || most > 1;
         }
     }
+}
+
+/* The most that TPUs can give when nothing is shared, so that labels without hope are dropped. */
+static void find_most(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
+                      uint32_t tpus)
+{
+    k->least_mj = INFINITY;
+    for (uint32_t i = 0; i < n; i++) {
+        k->least_mj = fmin(k->least_mj, items[i].active_mw / items[i].rate_hz);
+    }
+    for (uint32_t t = 1; t <= tpus; t++) {
+        k->most_hz[t] = k->most_hz[t - 1];
+        for (uint32_t i = 0; i < n; i++) {
+            if (items[i].tpus <= t) {
+                k->most_hz[t] =
+                    fmax(k->most_hz[t], items[i].rate_hz + k->most_hz[t - items[i].tpus]);
+            }
+        }
+    }
+}
+
+/* Cannot beat what is known, however the TPUs left are used. mW over Hz is mJ. */
+static bool hopeless(const struct knapsack *k, const struct atoll__mix_goal *g,
+                     const struct label *x, uint32_t tpus)
+{
+    const double rate_hz = x->rate_hz + k->most_hz[g->tpus - tpus];
+    return k->by_energy ? k->least_mj + g->waiting_mw / rate_hz >= g->best
+                        : 1e6 / rate_hz >= g->best;
 }
 
 static int add(struct knapsack *k, uint32_t tpus, const struct label *x, struct atoll_err *err)
@@ -83,7 +113,7 @@ static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32
             x.streams += it->streams;
             x.item = item;
             x.previous = i;
-            if (x.streams > g->streams_max) {
+            if (x.streams > g->streams_max || hopeless(k, g, &x, from + it->tpus)) {
                 continue;
             }
             const int rc = add(k, from + it->tpus, &x, err);
@@ -122,6 +152,7 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
     struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY};
     memset(k.heads, 0xff, sizeof k.heads);
     find_binding(&k, items, n_items, goal->tpus);
+    find_most(&k, items, n_items, goal->tpus);
     memset(out, 0, sizeof *out);
     const struct label empty = {.item = NONE, .previous = NONE, .next = NONE};
     int rc = add(&k, 0, &empty, err);

@@ -27,6 +27,7 @@ struct atoll__mix_goal {
     uint32_t streams_max;           ///< sum of streams at most this
     enum atoll_objective objective; ///< THROUGHPUT or ENERGY
     double waiting_mw;              ///< power of the board with all TPUs idle
+    double best;                    ///< only mixes below this count: us per inference, or mJ
 };
 struct atoll__mix {
     uint32_t items[ATOLL_TPUS_MAX]; ///< index into the given items, one per pipeline
@@ -34,7 +35,7 @@ struct atoll__mix {
     double rate_hz;   ///< after host and link have slowed it
     double energy_mj; ///< per inference
 };
-/** The best mix; n = 0 when no item fits. */
+/** The best mix; n = 0 when no item fits, or none is better than goal->best. */
 int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
                     const struct atoll__mix_goal *goal, struct atoll__mix *out,
                     struct atoll_err *err);
