@@ -5,7 +5,7 @@
 
 #include <atoll/impl/device.h>
 
-extern const struct atoll_driver atoll__device_sim, atoll__device_cpu;
+extern const struct atoll_driver atoll__device_sim, atoll__device_cpu, atoll__device_edgetpu;
 
 /** Loads a program made by hand instead of one from the cost room: what tests with hand-computed
  *  figures and the benchmark need. The program is copied. */

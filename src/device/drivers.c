@@ -5,6 +5,7 @@
 static const struct atoll_driver *const drivers[] = {
     &atoll__device_sim,
     &atoll__device_cpu,
+    &atoll__device_edgetpu,
     NULL,
 };
 
