@@ -12,6 +12,13 @@ static uint32_t cores(void)
     return n < 1 ? 1 : n > ATOLL_TPUS_MAX ? ATOLL_TPUS_MAX : (uint32_t)n;
 }
 
+/* Goes into every result: the kernel sets differ by a few units of an output. */
+static void name_version(struct atoll__host *h)
+{
+    (void)snprintf(h->version, sizeof h->version, "TFLite %s, %s kernels",
+                   atoll_runtime_version(h->rt), atoll_kernels_name(h->kernels));
+}
+
 /* One thread an interpreter: pipelines and replicas are the parallelism, and more threads in one
  * make all of them slower on a busy machine. */
 static int cpu_interp(struct atoll__host *h, uint32_t tpu, const struct atoll_model *m,
@@ -22,6 +29,7 @@ static int cpu_interp(struct atoll__host *h, uint32_t tpu, const struct atoll_mo
     const int rc = atoll_interp_open(h->rt, m, &o, it, err);
     if (rc == 0) {
         h->kernels = atoll_interp_kernels(*it);
+        name_version(h);
     }
     return rc;
 }
@@ -65,7 +73,7 @@ static int cpu_open(const struct atoll_device_opts *o, struct atoll_device **d,
         return atoll_fail_nomem(err, "a device", sizeof *h);
     }
     h->rt = rt;
-    h->kernels = ATOLL_KERNELS_XNNPACK;
+    h->kernels = ATOLL_KERNELS_XNNPACK; /* until an interpreter says otherwise */
     const char *kernels = getenv("ATOLL_KERNELS");
     if (kernels != NULL && kernels[0] != '\0') {
         rc = atoll_kernels_parse(kernels, &h->kernels, err);
@@ -77,6 +85,7 @@ static int cpu_open(const struct atoll_device_opts *o, struct atoll_device **d,
         atoll__host_close(&h->base);
         return rc;
     }
+    name_version(h);
     *d = &h->base;
     return 0;
 }
@@ -85,7 +94,7 @@ static void cpu_info(const struct atoll_device *d, struct atoll_device_info *out
 {
     const struct atoll__host *h = (const struct atoll__host *)(const void *)d;
     *out = (struct atoll_device_info){.driver = "cpu",
-                                      .version = atoll_runtime_version(h->rt),
+                                      .version = h->version,
                                       .origin = ATOLL_ORIGIN_MEASURED,
                                       .n_tpus = h->n_tpus,
                                       .moves_data = true,

@@ -53,6 +53,7 @@ struct atoll__host {
     const struct atoll__host_kind *kind;
     const struct atoll_runtime *rt;
     enum atoll_kernels kernels;
+    char version[128];
     uint32_t n_tpus;
     struct atoll__host_worker *workers;
     struct atoll__host_slot **slots; /* each allocated alone: workers hold pointers to them */

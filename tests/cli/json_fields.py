@@ -258,6 +258,46 @@ def regression():
     assert j['regression'] is False and j['better'] > 0
 
 
+INTERVAL = {'value': NUMBER, 'low95': or_null(NUMBER), 'high95': or_null(NUMBER)}
+
+
+def accuracy():
+    """eval, and run on the host with an image; without the runtime both say so and end with 4."""
+    model = 'zoo:cifar_squeezenet1_1?classes=24'
+    first = subprocess.run([ATOLL, 'eval', model, '--data', 'generated', '--limit', '40', '--json'],
+                           capture_output=True, text=True, check=False)
+    if first.returncode == 4:
+        assert 'no TFLite runtime' in first.stderr, first.stderr
+        print('eval and run on the host: skipped, no TFLite runtime')
+        return
+    j = answer('eval', 'eval', model, '--data', 'generated', '--limit', '40', '--confusion',
+               '--against', model + '&seed=2')
+    fields('eval', j, {'images': int, 'top1': dict, 'top5': dict, 'images_per_s': NUMBER,
+                       'origin': str, 'kernels': str, 'runtime': str, 'bad': int,
+                       'bad_first': or_null(str), 'classes': list, 'confusion': list, 'model': dict})
+    assert j['images'] == 40 and j['origin'] == 'measured' and len(j['classes']) == 24
+    fields('top1', j['top1'], INTERVAL)
+    fields('top5', j['top5'], INTERVAL)
+    assert sum(map(sum, j['confusion'])) == 40
+    fields('against', j['against'], {'mcnemar_p': NUMBER, 'difference': dict, 'top1': dict,
+                                     'both_right': int, 'both_wrong': int})
+    run('eval', model, '--data', 'cifar10:/nowhere', code=3)
+    run('eval', model, '--data', 'nothing', code=2)
+    run('eval', model, code=2)
+    run('eval', 'zoo:cifar_squeezenet1_1', '--data', 'generated', '--limit', '5', code=3)
+    with open('two.bmp', 'wb') as f:  # 1 x 1 pixel
+        f.write(b'BM' + bytes(8) + bytes([54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0])
+                + bytes(24) + bytes([1, 2, 3, 0]))
+    j = answer('run', 'run', model, '--device', 'cpu', '--input', 'two.bmp', '--top', '3', '--output',
+               'out.raw')
+    fields('run', j, {'latency_us': dict, 'throughput_hz': NUMBER, 'energy_mj': or_null(NUMBER),
+                      'stages': list, 'top': list})
+    assert j['origin'] == 'measured' and len(j['top']) == 3 and os.path.getsize('out.raw') == 24
+    fields('top', j['top'][0], {'class': int, 'label': or_null(str), 'score': NUMBER})
+    run('run', model, '--device', 'sim', '--input', 'two.bmp', code=2)
+    run('run', model, '--device', 'cpu', '--input', 'out.raw', code=3)
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
@@ -266,6 +306,7 @@ def main():
         plans()
         devices_and_run()
         sweep()
+        accuracy()
         regression()
         os.chdir('/')
     print('all answers hold their fields')
