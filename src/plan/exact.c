@@ -10,9 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "mix.h"
-#include "plan_internal.h"
-#include "search.h"
+#include "exact.h"
 
 /* Sets of the lattice at most: pairs of them are looked at. Every down-set of the chains, residual,
  * inception and dense networks of the zoo is among so many; detectors with many free heads have
@@ -23,33 +21,10 @@
 /* Work of all rounds together when the request sets no time limit: a count, not a time, so that the
  * same request gives the same plan on every machine. About a second. */
 #define DEFAULT_STEPS 150000000u
+/* Of one choice of pipelines side by side, which time limits do not end. */
+#define MIX_STEPS 10000000u
 
-/** A pipeline that may become part of the plan. */
-struct candidate {
-    struct atoll__draft_stage *stages;
-    uint32_t n_stages;
-};
-
-struct exact {
-    struct atoll__plan_draft *draft;
-    uint32_t model;
-    const struct atoll_board *board;
-    enum atoll_objective objective;
-    struct atoll__dag dag;
-    struct atoll__lattice full, coarse;
-    struct atoll__spans spans_full, spans_coarse;
-    struct atoll__memo memo_full, memo_coarse;
-    struct atoll__search template;
-    double copy_us;
-    double coarse_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
-    double lower; ///< no plan has less than this: least bound of the rounds on the full lattice
-    struct atoll_arena arena; ///< of the best plan's stages
-    struct candidate best[ATOLL_TPUS_MAX];
-    uint32_t n_best;
-    double value; ///< us per inference, us of latency, or mJ; INFINITY: none yet
-};
-
-static void exact_finish(struct exact *x)
+static void exact_finish(struct atoll__exact *x)
 {
     atoll__memo_finish(&x->memo_full);
     atoll__memo_finish(&x->memo_coarse);
@@ -61,7 +36,7 @@ static void exact_finish(struct exact *x)
     atoll_arena_finish(&x->arena);
 }
 
-static unsigned judged_criteria(const struct exact *x)
+static unsigned judged_criteria(const struct atoll__exact *x)
 {
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
         return 1u << ATOLL__CRIT_LATENCY;
@@ -74,7 +49,7 @@ static unsigned judged_criteria(const struct exact *x)
     return judged;
 }
 
-static int build_lattices(struct exact *x, struct atoll_err *err)
+static int build_lattices(struct atoll__exact *x, struct atoll_err *err)
 {
     const struct atoll_oracle *oracle = &x->draft->planner->oracle;
     struct atoll_floor *floors = atoll_calloc((size_t)x->dag.n + 1, sizeof *floors);
@@ -95,7 +70,7 @@ static int build_lattices(struct exact *x, struct atoll_err *err)
     return rc;
 }
 
-static int exact_prepare(struct exact *x, struct atoll_err *err)
+static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
     int rc = atoll__planner_floors(pl, x->model, err);
@@ -121,8 +96,9 @@ static int exact_prepare(struct exact *x, struct atoll_err *err)
 
 /* ---------------------------------------------------------------- best so far */
 
-static int keep_stage(struct exact *x, struct atoll__draft_stage *out, const uint32_t *ops,
-                      uint32_t n_ops, uint32_t replicas, struct atoll_err *err)
+int atoll__exact_keep_stage(struct atoll__exact *x, struct atoll__draft_stage *out,
+                            const uint32_t *ops, uint32_t n_ops, uint32_t replicas,
+                            struct atoll_err *err)
 {
     uint32_t *copy = atoll_arena_array(&x->arena, n_ops, sizeof *copy);
     if (!copy) {
@@ -133,9 +109,10 @@ static int keep_stage(struct exact *x, struct atoll__draft_stage *out, const uin
     return 0;
 }
 
-static struct candidate *keep_candidate(struct exact *x, uint32_t n_stages, struct atoll_err *err)
+struct atoll__exact_candidate *atoll__exact_keep_candidate(struct atoll__exact *x,
+                                                           uint32_t n_stages, struct atoll_err *err)
 {
-    struct candidate *c = &x->best[x->n_best++];
+    struct atoll__exact_candidate *c = &x->best[x->n_best++];
     c->n_stages = n_stages;
     c->stages = atoll_arena_array(&x->arena, n_stages, sizeof *c->stages);
     if (!c->stages) {
@@ -145,31 +122,31 @@ static struct candidate *keep_candidate(struct exact *x, uint32_t n_stages, stru
     return c;
 }
 
-static int keep_label(struct exact *x, const struct atoll__search *s, uint32_t label,
+static int keep_label(struct atoll__exact *x, const struct atoll__search *s, uint32_t label,
                       struct atoll_err *err)
 {
     uint32_t sets[ATOLL_TPUS_MAX], replicas[ATOLL_TPUS_MAX];
     const uint32_t n = atoll__search_stages(s, label, sets, replicas);
-    struct candidate *c = keep_candidate(x, n, err);
+    struct atoll__exact_candidate *c = atoll__exact_keep_candidate(x, n, err);
     uint32_t *ops = c ? atoll_arena_array(&x->arena, s->lattice->n_ops, sizeof *ops) : NULL;
     int rc = ops ? 0 : ATOLL_ENOMEM;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         const uint32_t count =
             atoll__lattice_difference(s->lattice, i == 0 ? 0 : sets[i - 1], sets[i], ops);
-        rc = keep_stage(x, &c->stages[i], ops, count, replicas[i], err);
+        rc = atoll__exact_keep_stage(x, &c->stages[i], ops, count, replicas[i], err);
     }
     return rc;
 }
 
 /* ------------------------------------------------------------------- bounds */
 
-static double waiting_mw(const struct exact *x)
+static double waiting_mw(const struct atoll__exact *x)
 {
     const double powered = fmax(x->board->n_tpus, x->draft->tpus);
     return atoll_board_idle_tpu_mw(x->board).value * powered + x->board->board_mw.value;
 }
 
-static struct atoll__goal goal_of(const struct exact *x)
+static struct atoll__goal goal_of(const struct atoll__exact *x)
 {
     return (struct atoll__goal){
         .set = isfinite(x->value),
@@ -183,7 +160,7 @@ static struct atoll__goal goal_of(const struct exact *x)
 /* What holds on any lattice: on j TPUs a pipeline takes at least the floors of all operators.
  * Spread over all TPUs that bounds the interval; several pipelines do no better than their best
  * share. */
-static double plain_lower_us(const struct exact *x)
+static double plain_lower_us(const struct atoll__exact *x)
 {
     const struct atoll_floor *all = &x->full.sum[x->full.n - 1];
     const uint32_t tpus = x->draft->tpus;
@@ -191,21 +168,52 @@ static double plain_lower_us(const struct exact *x)
     return x->objective == ATOLL_OBJECTIVE_LATENCY ? us : us / tpus;
 }
 
+/* The bound of a single search with every width of stage allowed and nothing running beside: below
+ * that of any round, for rounds that found no work left to spend. */
+static int relaxed_lower_us(struct atoll__exact *x, double *lower_us, struct atoll_err *err)
+{
+    *lower_us = plain_lower_us(x);
+    if (!x->full.complete) {
+        return 0;
+    }
+    struct atoll__search s = x->template;
+    s.replicas_max = s.tpus;
+    s.lattice = &x->full;
+    s.spans = &x->spans_full;
+    s.goal = goal_of(x);
+    const int rc = atoll__search_bounds(&s, err);
+    *lower_us = rc == 0 ? s.lower_us : *lower_us;
+    atoll__search_finish(&s);
+    return rc;
+}
+
+/* No plan is below this value when none takes less than lower_us. */
+static double lower_value(const struct atoll__exact *x, double lower_us)
+{
+    return x->objective == ATOLL_OBJECTIVE_ENERGY
+               ? x->full.sum[x->full.n - 1].active_mj + waiting_mw(x) * lower_us * 1e-6
+               : lower_us;
+}
+
 /* Notes what a round on the full lattice has shown: nothing below its bound, and, when it looked at
  * everything, nothing below the best value. */
-static void note_bound(struct exact *x, const struct atoll__search *s)
+static void note_bound(struct atoll__exact *x, const struct atoll__search *s, bool cut_short)
 {
-    double lower_us = x->full.complete ? s->lower_us : plain_lower_us(x);
-    if (x->objective == ATOLL_OBJECTIVE_ENERGY) {
-        lower_us = x->full.sum[x->full.n - 1].active_mj + waiting_mw(x) * lower_us * 1e-6;
-    }
-    const bool complete = x->full.complete && !s->cut_short;
-    x->lower = fmin(x->lower, complete || lower_us > x->value ? x->value : lower_us);
+    const double lower = lower_value(x, x->full.complete ? s->lower_us : plain_lower_us(x));
+    const bool complete = x->full.complete && !cut_short;
+    x->lower = fmin(x->lower, complete || lower > x->value ? x->value : lower);
+}
+
+/* What a round has used of the work allowed is gone; 1 left means none. */
+static void use_steps(struct atoll__exact *x, uint64_t steps)
+{
+    uint64_t *left = &x->template.steps_max;
+    *left = *left > steps ? *left - steps : *left > 0;
 }
 
 /* ------------------------------------------------------------------- latency */
 
-static int search_on(struct exact *x, bool full, uint32_t replicas_max, double extra_us,
+static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, double extra_us,
                      struct atoll__search *s, struct atoll_err *err)
 {
     *s = x->template;
@@ -216,13 +224,11 @@ static int search_on(struct exact *x, bool full, uint32_t replicas_max, double e
     s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
     const int rc = atoll__search_run(s, err);
-    if (s->steps_max > 0) { /* what this round has used is gone; 1 left ends the next at once */
-        x->template.steps_max = s->steps < s->steps_max ? s->steps_max - s->steps : 1;
-    }
+    use_steps(x, s->steps);
     return rc;
 }
 
-static int latency_round(struct exact *x, bool full, struct atoll_err *err)
+static int latency_round(struct atoll__exact *x, bool full, struct atoll_err *err)
 {
     struct atoll__search s;
     int rc = search_on(x, full, 1, 0, &s, err);
@@ -241,7 +247,7 @@ static int latency_round(struct exact *x, bool full, struct atoll_err *err)
         rc = keep_label(x, &s, best, err);
     }
     if (full) {
-        note_bound(x, &s);
+        note_bound(x, &s, s.cut_short);
     }
     atoll__search_finish(&s);
     return rc;
@@ -249,8 +255,8 @@ static int latency_round(struct exact *x, bool full, struct atoll_err *err)
 
 /* ---------------------------------------------------------- throughput, energy */
 
-static struct atoll__mix_item item_of(const struct exact *x, const double *crit, uint32_t tpus,
-                                      uint32_t source)
+struct atoll__mix_item atoll__exact_item(const struct atoll__exact *x, const double *crit,
+                                         uint32_t tpus, uint32_t source)
 {
     const double rate_hz = 1e6 / crit[ATOLL__CRIT_INTERVAL];
     const double threads = x->board->host_threads ? x->board->host_threads : 1;
@@ -266,16 +272,18 @@ static struct atoll__mix_item item_of(const struct exact *x, const double *crit,
     };
 }
 
-/* The best mix of these items; *better when it beats what is known, and then its value is kept. */
-static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32_t n,
-                    uint32_t streams, struct atoll__mix *mix, bool *better, struct atoll_err *err)
+int atoll__exact_best_mix(struct atoll__exact *x, const struct atoll__mix_item *items, uint32_t n,
+                          uint32_t streams, struct atoll__mix *mix, bool *better,
+                          struct atoll_err *err)
 {
     const struct atoll__mix_goal goal = {.tpus = x->draft->tpus,
                                          .streams_max = streams,
                                          .objective = x->objective,
                                          .waiting_mw = waiting_mw(x),
+                                         .steps_max = MIX_STEPS,
                                          .best = x->value};
     const int rc = atoll__mix_best(items, n, &goal, mix, err);
+    use_steps(x, mix->steps);
     *better = false;
     if (rc == 0 && mix->n > 0) {
         const bool energy = x->objective == ATOLL_OBJECTIVE_ENERGY;
@@ -288,7 +296,7 @@ static int best_mix(struct exact *x, const struct atoll__mix_item *items, uint32
     return rc;
 }
 
-static uint32_t list_finals(const struct exact *x, const struct atoll__search *s,
+static uint32_t list_finals(const struct atoll__exact *x, const struct atoll__search *s,
                             struct atoll__mix_item *items)
 {
     uint32_t n = 0;
@@ -296,7 +304,7 @@ static uint32_t list_finals(const struct exact *x, const struct atoll__search *s
         for (uint32_t i = atoll__search_final(s, k); i != ATOLL__LABEL_NONE;
              i = s->labels[i].next) {
             if (items) {
-                items[n] = item_of(x, s->labels[i].crit, k, i);
+                items[n] = atoll__exact_item(x, s->labels[i].crit, k, i);
             }
             n++;
         }
@@ -304,10 +312,10 @@ static uint32_t list_finals(const struct exact *x, const struct atoll__search *s
     return n;
 }
 
-static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll_err *err)
+static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, struct atoll_err *err)
 {
     struct atoll__search s;
-    struct atoll__mix mix;
+    struct atoll__mix mix = {.n = 0};
     bool better = false;
     int rc = search_on(x, full, streams, x->copy_us * (streams - 1), &s, err);
     const uint32_t n = rc == 0 ? list_finals(x, &s, NULL) : 0;
@@ -317,13 +325,13 @@ static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll
     }
     if (rc == 0) {
         list_finals(x, &s, items);
-        rc = best_mix(x, items, n, streams, &mix, &better, err);
+        rc = atoll__exact_best_mix(x, items, n, streams, &mix, &better, err);
     }
     for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
         rc = keep_label(x, &s, items[mix.items[i]].source, err);
     }
     if (full) {
-        note_bound(x, &s);
+        note_bound(x, &s, s.cut_short || mix.cut_short);
     }
     atoll_free(items);
     atoll__search_finish(&s);
@@ -331,7 +339,7 @@ static int rate_round(struct exact *x, bool full, uint32_t streams, struct atoll
 }
 
 /* The number of streams not yet done that looked best at block boundaries; 0: all are done. */
-static uint32_t next_streams(const struct exact *x, const bool *done)
+static uint32_t next_streams(const struct atoll__exact *x, const bool *done)
 {
     uint32_t best = 0;
     for (uint32_t n = 1; n <= x->draft->tpus; n++) {
@@ -344,118 +352,39 @@ static uint32_t next_streams(const struct exact *x, const bool *done)
 
 /* Every number of streams, the likeliest first, since a good plan lets the others be cut short; or
  * one round with all of them allowed where streams cost nothing. */
-static int rate_rounds(struct exact *x, bool full, struct atoll_err *err)
+static int rate_rounds(struct atoll__exact *x, bool full, struct atoll_err *err)
 {
     bool done[ATOLL_TPUS_MAX + 1] = {false};
     int rc = 0;
     if (x->copy_us <= 0) {
         return rate_round(x, full, x->draft->tpus, err);
     }
-    for (uint32_t n = next_streams(x, done); rc == 0 && n > 0; n = next_streams(x, done)) {
+    uint32_t n = next_streams(x, done);
+    while (rc == 0 && n > 0 && !(x->template.steps_max == 1 && x->n_best > 0)) {
         rc = rate_round(x, full, n, err);
         done[n] = true;
+        n = next_streams(x, done);
     }
-    return rc;
-}
-
-/* ------------------------------------------------------------ the compiler's cuts */
-
-/* Criteria of the compiler's pipeline of n stages. ATOLL_ENO: there is none. */
-static int vendor_criteria(struct exact *x, uint32_t n, double extra_us, uint32_t *starts,
-                           double *crit, struct atoll_err *err)
-{
-    struct atoll__planner *pl = x->draft->planner;
-    const uint32_t n_ops = pl->views[x->model].model->n_ops;
-    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
-    for (uint32_t i = 0; rc == 0 && i < n; i++) {
-        const struct atoll__plan_segment seg = {
-            .model = x->model,
-            .order = n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE,
-            .begin = i == 0 ? 0 : starts[i - 1],
-            .end = i + 1 == n ? n_ops : starts[i],
-        };
-        struct atoll_stage_cost c;
-        rc = atoll__planner_cost(pl, &seg, &c, err);
-        if (rc == 0) {
-            const struct atoll__plan_loads loads =
-                atoll__plan_loads_of(&c, x->board, &pl->request->use);
-            crit[ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], c.service_us + extra_us);
-            crit[ATOLL__CRIT_LOCK] += loads.lock_us;
-            crit[ATOLL__CRIT_THREADS] += loads.thread_us;
-            crit[ATOLL__CRIT_LINK] += loads.link_us;
-            crit[ATOLL__CRIT_ACTIVE] += c.active_mj;
-            crit[ATOLL__CRIT_LATENCY] += c.latency_us;
-            crit[ATOLL__CRIT_WIDEST] = 1;
-        }
-    }
-    return rc;
-}
-
-static int keep_vendor(struct exact *x, uint32_t n, struct atoll_err *err)
-{
-    struct atoll__planner *pl = x->draft->planner;
-    const uint32_t n_ops = pl->views[x->model].model->n_ops;
-    uint32_t starts[ATOLL_TPUS_MAX];
-    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
-    const uint32_t *order =
-        atoll__planner_order(pl, x->model, n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE, err);
-    struct candidate *c = rc == 0 && order ? keep_candidate(x, n, err) : NULL;
-    rc = rc == 0 && !c ? ATOLL_ENOMEM : rc;
-    for (uint32_t i = 0; rc == 0 && i < n; i++) {
-        const uint32_t begin = i == 0 ? 0 : starts[i - 1], end = i + 1 == n ? n_ops : starts[i];
-        rc = keep_stage(x, &c->stages[i], order + begin, end - begin, 1, err);
-    }
-    return rc;
-}
-
-/* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
- * So the result is never worse than those rivals, and the later rounds have something to beat. */
-static int vendor_round(struct exact *x, uint32_t streams, struct atoll_err *err)
-{
-    struct atoll__mix_item items[ATOLL_TPUS_MAX];
-    uint32_t n_items = 0;
-    int rc = 0;
-    for (uint32_t n = 1; rc == 0 && n <= x->draft->tpus; n++) {
-        double crit[ATOLL__CRITERIA] = {0};
-        uint32_t starts[ATOLL_TPUS_MAX];
-        rc = vendor_criteria(x, n, x->copy_us * (streams - 1), starts, crit, err);
-        if (rc == ATOLL_ENO) {
-            rc = 0;
-            continue;
-        }
-        if (rc == 0 && x->objective == ATOLL_OBJECTIVE_LATENCY) {
-            if (crit[ATOLL__CRIT_LATENCY] < x->value) {
-                x->value = crit[ATOLL__CRIT_LATENCY];
-                x->n_best = 0;
-                rc = keep_vendor(x, n, err);
-            }
-        } else if (rc == 0) {
-            items[n_items++] = item_of(x, crit, n, n);
-        }
-    }
-    struct atoll__mix mix = {.n = 0};
-    bool better = false;
-    if (rc == 0 && n_items > 0) {
-        rc = best_mix(x, items, n_items, streams, &mix, &better, err);
-    }
-    for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
-        rc = keep_vendor(x, items[mix.items[i]].source, err);
+    if (rc == 0 && n > 0 && full) { /* no work left to spend on the rounds left */
+        double lower_us;
+        rc = relaxed_lower_us(x, &lower_us, err);
+        x->lower = fmin(x->lower, lower_value(x, lower_us));
     }
     return rc;
 }
 
 /* ------------------------------------------------------------------- strategy */
 
-static int solve(struct exact *x, struct atoll_err *err)
+static int solve(struct atoll__exact *x, struct atoll_err *err)
 {
     int rc = 0;
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
-        rc = vendor_round(x, 1, err);
+        rc = atoll__exact_vendor_round(x, 1, err);
         rc = rc == 0 ? latency_round(x, false, err) : rc;
         return rc == 0 ? latency_round(x, true, err) : rc;
     }
     for (uint32_t streams = 1; rc == 0 && streams <= x->draft->tpus; streams++) {
-        rc = vendor_round(x, streams, err);
+        rc = atoll__exact_vendor_round(x, streams, err);
     }
     rc = rc == 0 ? rate_rounds(x, false, err) : rc;
     return rc == 0 ? rate_rounds(x, true, err) : rc;
@@ -469,11 +398,11 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given",
                           r->n_models);
     }
-    struct exact x = {.draft = d,
-                      .board = r->board,
-                      .objective = r->objective,
-                      .value = INFINITY,
-                      .lower = INFINITY};
+    struct atoll__exact x = {.draft = d,
+                             .board = r->board,
+                             .objective = r->objective,
+                             .value = INFINITY,
+                             .lower = INFINITY};
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
         x.coarse_value[i] = INFINITY;
     }

@@ -17,7 +17,8 @@ struct knapsack {
     uint32_t heads[ATOLL_TPUS_MAX + 1];
     bool by_energy, binds[ATOLL__MIX_SHARED];
     double most_hz[ATOLL_TPUS_MAX + 1]; ///< rate on up to so many TPUs, nothing shared counted
-    double least_mj;                    ///< energy above idle of an inference, at least
+    uint64_t steps, steps_max;
+    double least_mj; ///< energy above idle of an inference, at least
 };
 
 static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
@@ -78,6 +79,7 @@ static bool hopeless(const struct knapsack *k, const struct atoll__mix_goal *g,
 static int add(struct knapsack *k, uint32_t tpus, const struct label *x, struct atoll_err *err)
 {
     for (uint32_t i = k->heads[tpus]; i != NONE; i = k->labels[i].next) {
+        k->steps++;
         if (at_least_as_good(k, &k->labels[i], x)) {
             return 0;
         }
@@ -104,6 +106,9 @@ static int add_item(struct knapsack *k, const struct atoll__mix_item *it, uint32
 {
     for (uint32_t from = 0; from + it->tpus <= g->tpus; from++) {
         for (uint32_t i = k->heads[from]; i != NONE; i = k->labels[i].next) {
+            if (k->steps_max > 0 && k->steps > k->steps_max) {
+                return 0;
+            }
             struct label x = k->labels[i];
             x.rate_hz += it->rate_hz;
             for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
@@ -149,7 +154,8 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
                     const struct atoll__mix_goal *goal, struct atoll__mix *out,
                     struct atoll_err *err)
 {
-    struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY};
+    struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY,
+                         .steps_max = goal->steps_max};
     memset(k.heads, 0xff, sizeof k.heads);
     find_binding(&k, items, n_items, goal->tpus);
     find_most(&k, items, n_items, goal->tpus);
@@ -170,6 +176,8 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
          i = k.labels[i].previous) {
         out->items[out->n++] = k.labels[i].item;
     }
+    out->steps = k.steps;
+    out->cut_short = k.steps_max > 0 && k.steps > k.steps_max;
     atoll_free(k.labels);
     return rc;
 }

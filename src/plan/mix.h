@@ -27,6 +27,7 @@ struct atoll__mix_goal {
     uint32_t streams_max;           ///< sum of streams at most this
     enum atoll_objective objective; ///< THROUGHPUT or ENERGY
     double waiting_mw;              ///< power of the board with all TPUs idle
+    uint64_t steps_max;             ///< labels compared at most; 0: no limit
     double best;                    ///< only mixes below this count: us per inference, or mJ
 };
 struct atoll__mix {
@@ -34,6 +35,8 @@ struct atoll__mix {
     uint32_t n;
     double rate_hz;   ///< after host and link have slowed it
     double energy_mj; ///< per inference
+    uint64_t steps;   ///< work done
+    bool cut_short;   ///< the limit ended it: a better mix of these items may exist
 };
 /** The best mix; n = 0 when no item fits, or none is better than goal->best. */
 int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strategy `exact`: the first round, pipelines of the compiler's cuts. */
+#include <math.h>
+
+#include "exact.h"
+
+/* Criteria of the compiler's pipeline of n stages. ATOLL_ENO: there is none. */
+static int vendor_criteria(struct atoll__exact *x, uint32_t n, double extra_us, uint32_t *starts,
+                           double *crit, struct atoll_err *err)
+{
+    struct atoll__planner *pl = x->draft->planner;
+    const uint32_t n_ops = pl->views[x->model].model->n_ops;
+    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const struct atoll__plan_segment seg = {
+            .model = x->model,
+            .order = n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE,
+            .begin = i == 0 ? 0 : starts[i - 1],
+            .end = i + 1 == n ? n_ops : starts[i],
+        };
+        struct atoll_stage_cost c;
+        rc = atoll__planner_cost(pl, &seg, &c, err);
+        if (rc == 0) {
+            const struct atoll__plan_loads loads =
+                atoll__plan_loads_of(&c, x->board, &pl->request->use);
+            crit[ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], c.service_us + extra_us);
+            crit[ATOLL__CRIT_LOCK] += loads.lock_us;
+            crit[ATOLL__CRIT_THREADS] += loads.thread_us;
+            crit[ATOLL__CRIT_LINK] += loads.link_us;
+            crit[ATOLL__CRIT_ACTIVE] += c.active_mj;
+            crit[ATOLL__CRIT_LATENCY] += c.latency_us;
+            crit[ATOLL__CRIT_WIDEST] = 1;
+        }
+    }
+    return rc;
+}
+
+static int keep_vendor(struct atoll__exact *x, uint32_t n, struct atoll_err *err)
+{
+    struct atoll__planner *pl = x->draft->planner;
+    const uint32_t n_ops = pl->views[x->model].model->n_ops;
+    uint32_t starts[ATOLL_TPUS_MAX];
+    int rc = n > 1 ? atoll__planner_vendor_cuts(pl, x->model, n, starts, err) : 0;
+    const uint32_t *order =
+        atoll__planner_order(pl, x->model, n > 1 ? ATOLL__ORDER_VENDOR : ATOLL__ORDER_FILE, err);
+    struct atoll__exact_candidate *c =
+        rc == 0 && order ? atoll__exact_keep_candidate(x, n, err) : NULL;
+    rc = rc == 0 && !c ? ATOLL_ENOMEM : rc;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        const uint32_t begin = i == 0 ? 0 : starts[i - 1], end = i + 1 == n ? n_ops : starts[i];
+        rc = atoll__exact_keep_stage(x, &c->stages[i], order + begin, end - begin, 1, err);
+    }
+    return rc;
+}
+
+/* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
+ * So the result is never worse than those rivals, and the later rounds have something to beat. */
+int atoll__exact_vendor_round(struct atoll__exact *x, uint32_t streams, struct atoll_err *err)
+{
+    struct atoll__mix_item items[ATOLL_TPUS_MAX];
+    uint32_t n_items = 0;
+    int rc = 0;
+    for (uint32_t n = 1; rc == 0 && n <= x->draft->tpus; n++) {
+        double crit[ATOLL__CRITERIA] = {0};
+        uint32_t starts[ATOLL_TPUS_MAX];
+        rc = vendor_criteria(x, n, x->copy_us * (streams - 1), starts, crit, err);
+        if (rc == ATOLL_ENO) {
+            rc = 0;
+            continue;
+        }
+        if (rc == 0 && x->objective == ATOLL_OBJECTIVE_LATENCY) {
+            if (crit[ATOLL__CRIT_LATENCY] < x->value) {
+                x->value = crit[ATOLL__CRIT_LATENCY];
+                x->n_best = 0;
+                rc = keep_vendor(x, n, err);
+            }
+        } else if (rc == 0) {
+            items[n_items++] = atoll__exact_item(x, crit, n, n);
+        }
+    }
+    struct atoll__mix mix = {.n = 0};
+    bool better = false;
+    if (rc == 0 && n_items > 0) {
+        rc = atoll__exact_best_mix(x, items, n_items, streams, &mix, &better, err);
+    }
+    for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
+        rc = keep_vendor(x, items[mix.items[i]].source, err);
+    }
+    return rc;
+}
