@@ -200,7 +200,8 @@ static double lower_value(const struct atoll__exact *x, double lower_us)
 static void note_bound(struct atoll__exact *x, const struct atoll__search *s, bool cut_short)
 {
     const double lower = lower_value(x, x->full.complete ? s->lower_us : plain_lower_us(x));
-    const bool complete = x->full.complete && !cut_short;
+    /* One TPU has one segmentation, on any lattice. */
+    const bool complete = (x->full.complete || x->template.tpus == 1) && !cut_short;
     x->lower = fmin(x->lower, complete || lower > x->value ? x->value : lower);
 }
 
