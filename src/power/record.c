@@ -6,6 +6,7 @@
  *   'S' t u64                   start
  *   'B' arrival u64, n u32, n bytes
  *   'M' t u64, n u8, n bytes    marker and its label
+ *   'L' latency u64, 8 u8, u64  what the meter learnt of its latency and the uncertainty of it, ns
  * A file that ends in the middle of a chunk (disk full, power cut) is good up to there.
  */
 #include "power_internal.h"
@@ -142,6 +143,12 @@ int atoll_meter_record_stop(struct atoll_meter *m, struct atoll_err *err)
 {
     if (m->record == NULL) {
         return 0;
+    }
+    if (m->started) {
+        (void)fputc('L', m->record);
+        put(m->record, (uint64_t)fmax(m->map.latency_ns, 0), 8);
+        put(m->record, 8, 1);
+        put(m->record, (uint64_t)m->map.u_latency_ns, 8);
     }
     errno = 0;
     bool bad = ferror(m->record) != 0;

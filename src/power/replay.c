@@ -148,7 +148,7 @@ static bool peek(const struct replay *r, struct chunk *c)
     if (left < 9) {
         return false;
     }
-    const size_t length_bytes = p[0] == 'B' ? 4 : p[0] == 'M' ? 1 : 0;
+    const size_t length_bytes = p[0] == 'B' ? 4 : p[0] == 'M' || p[0] == 'L' ? 1 : 0;
     if ((length_bytes == 0 && p[0] != 'S') || left < 9 + length_bytes) {
         return false;
     }
@@ -179,6 +179,17 @@ static int take_marker(const struct replay *r, struct atoll_meter *m, const stru
     return made < 0 ? made : 0;
 }
 
+/* What the meter knew of its latency at the end holds for the whole recording. */
+static void take_latency(struct atoll_meter *m, const struct chunk *c)
+{
+    const uint64_t most_ns = UINT64_C(10000000000);
+    const uint64_t u_ns = c->n == 8 ? number(c->bytes, 8) : UINT64_MAX;
+    if (c->t_ns <= most_ns && u_ns <= most_ns) {
+        m->map.latency_ns = (double)c->t_ns;
+        m->map.u_latency_ns = (double)u_ns;
+    }
+}
+
 /* Pushes chunks stamped up to t_ns, or all that are left. */
 static int play(struct replay *r, struct atoll_meter *m, uint64_t t_ns, bool all,
                 struct atoll_err *err)
@@ -186,13 +197,16 @@ static int play(struct replay *r, struct atoll_meter *m, uint64_t t_ns, bool all
     struct chunk c;
     int rc = 0;
     while (rc == 0 && peek(r, &c)) {
-        if (!all && c.kind != 'S' && atoll__power_since(shifted(r, c.t_ns), t_ns) > 0) {
+        const bool timed = c.kind == 'B' || c.kind == 'M';
+        if (!all && timed && atoll__power_since(shifted(r, c.t_ns), t_ns) > 0) {
             return 0;
         }
         if (c.kind == 'B') {
             atoll_meter_push(m, c.bytes, c.n, shifted(r, c.t_ns));
         } else if (c.kind == 'M') {
             rc = take_marker(r, m, &c, err);
+        } else if (c.kind == 'L') {
+            take_latency(m, &c);
         }
         r->at = c.end;
     }

@@ -14,8 +14,10 @@ static const char cause_range[] = "over range";
 
 int atoll__power_ring_init(struct atoll_meter *m, struct atoll_err *err)
 {
-    /* 16 scans, or 5 ms where scans are fast: what the time map may still move a marker by */
-    m->half_window = 16 + (uint32_t)(m->setup.rate_hz * 0.005);
+    /* 16 scans and 5 ms, more where the latency is not known yet: what the time map may still move
+     * a marker by */
+    const double reach_s = fmax(0.005, 8e-9 * m->setup.u_latency_ns);
+    m->half_window = 16 + (uint32_t)(m->setup.rate_hz * reach_s);
     m->ring_rows = 1;
     while (m->ring_rows < 4 * m->half_window + 512) {
         m->ring_rows *= 2;

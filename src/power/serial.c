@@ -199,7 +199,7 @@ static int describe(struct serial *s, const uint8_t *wired, uint32_t n,
     setup->rate_hz = (double)s->config.tick_hz / s->config.period_ticks;
     setup->u_rate_frac = resonator_frac;
     setup->latency_ns = 1e7; /* until SYNC says better */
-    setup->u_latency_ns = 5e6;
+    setup->u_latency_ns = 1e7;
     char age[40] = "not calibrated";
     if (day > 0) {
         (void)snprintf(age, sizeof age, "calibrated on day %u since 1970", day);
@@ -227,20 +227,23 @@ static int identify(struct serial *s, const struct atoll_meter_opts *o,
     if (rc != 0) {
         return rc;
     }
-    const uint32_t want = o->n_rails > 0 ? o->n_rails : ATOLL_METER_RAILS_MAX;
+    bool calibrated = false;
+    for (uint8_t i = 0; i < s->hello.channels; i++) {
+        calibrated = calibrated || s->channels[i].day > 0;
+    }
+    /* asked for no rails: those that somebody has calibrated, else the first channel */
+    const uint32_t want = o->n_rails > 0 ? o->n_rails : calibrated ? ATOLL_METER_RAILS_MAX : 1;
     for (uint8_t i = 0; i < s->hello.channels && n < want; i++) {
-        /* asked for no rails: those that somebody has calibrated */
         if (s->channels[i].kind == ATOLL_WIRE_CURRENT &&
-            (o->n_rails > 0 || s->channels[i].day > 0)) {
+            (o->n_rails > 0 || !calibrated || s->channels[i].day > 0)) {
             wired[n++] = i;
             mask |= (uint16_t)(1u << i);
         }
     }
     if (n == 0 || n < o->n_rails) {
         return atoll_fail(err, ATOLL_EDEVICE,
-                          "meter %s: has %u usable current channels (expected %u; a channel that "
-                          "was never calibrated is used only when rails are named)",
-                          s->port.path, n, o->n_rails > 0 ? o->n_rails : 1);
+                          "meter %s: has %u usable current channels (expected %u)", s->port.path, n,
+                          o->n_rails > 0 ? o->n_rails : 1);
     }
     choose(s, mask, o->rate_hz > 0 ? o->rate_hz : 1000);
     rc = configure(s, err);
@@ -339,8 +342,8 @@ static void take_sync(struct serial *s, struct atoll_meter *m, const struct atol
     const double arrives_ns =
         m->map.mean_y + (edge - m->map.mean_x) * atoll__power_timemap_period_ns(&m->map);
     s->best_round_ns = round_ns;
-    m->map.latency_ns = arrives_ns - at_ns;
-    m->map.u_latency_ns = free_ns / 2 / sqrt(3) + 2e4;
+    m->map.latency_ns = floor(fmax(arrives_ns - at_ns, 0)); /* whole: a recording keeps it */
+    m->map.u_latency_ns = floor(free_ns / 2 / sqrt(3) + 2e4);
 }
 
 static void serial_frame(void *state, struct atoll_meter *m, const struct atoll_wire_frame *f,
