@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which oneDNN 2.6 primitives an operation becomes, forward and backward. Layouts are the
+ * library's choice; where a kernel wants another one than the tensor has, a reorder stands before
+ * it. No kernel runs on nhwc: its 1x1 stride-2 weight gradient writes past the buffer with fewer
+ * than 8 channels. */
+#include "train_dnnl.h"
+
+#include <string.h>
+
+#define BN_EPSILON 1e-5f
+
+static const struct atoll_net_node *source_of(const struct atoll_trainer *t, uint32_t i, uint32_t k)
+{
+    return &t->net->nodes[t->net->nodes[i].in[k]];
+}
+static struct node_state *source_state(const struct atoll_trainer *t, uint32_t i, uint32_t k)
+{
+    return &t->nodes[t->net->nodes[i].in[k]];
+}
+
+static int init_md(dnnl_memory_desc_t *md, int n, const dnnl_dim_t *sizes, dnnl_format_tag_t tag,
+                   struct atoll_err *err)
+{
+    dnnl_dims_t dims = {0};
+    memcpy(dims, sizes, (size_t)n * sizeof dims[0]);
+    DNNL_DO(dnnl_memory_desc_init_by_tag(md, n, dims, dnnl_f32, tag), "layout");
+    return 0;
+}
+
+static int node_md(const struct atoll_trainer *t, const struct atoll_net_node *n,
+                   dnnl_format_tag_t tag, dnnl_memory_desc_t *md, struct atoll_err *err)
+{
+    const dnnl_dim_t dims[4] = {t->batch, n->channels, n->height, n->width};
+    return init_md(md, 4, dims, tag, err);
+}
+
+/* `s` in the layout `want`: itself, or a copy made by a reorder in the list. */
+static int in_layout(struct atoll_trainer *t, struct step_list *list, const struct slab *s,
+                     const dnnl_memory_desc_t *want, struct slab *out, struct atoll_err *err)
+{
+    if (dnnl_memory_desc_equal(&s->md, want)) {
+        *out = *s;
+        return 0;
+    }
+    TRY(atoll__dnnl_slab(t, want, out, err));
+    return atoll__dnnl_reorder(t, list, s, out, err);
+}
+
+static const dnnl_memory_desc_t *asked(dnnl_primitive_desc_t pd, dnnl_query_t what)
+{
+    return dnnl_primitive_desc_query_md(pd, what, 0);
+}
+
+/* Forward calls that are the same in training and evaluation. The reorder in front of a kernel is
+ * made once and listed twice. */
+static int append_both(struct atoll_trainer *t, size_t from, struct atoll_err *err)
+{
+    for (size_t i = from; i < t->train.n; i++) {
+        if (atoll_grow((void **)&t->evaluate.steps, &t->evaluate.cap, t->evaluate.n + 1,
+                       sizeof *t->evaluate.steps) != 0) {
+            return atoll_fail_nomem(err, "a list of kernels", t->evaluate.n);
+        }
+        t->evaluate.steps[t->evaluate.n++] = t->train.steps[i];
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------- gradient hand-over */
+
+/* Where node i writes the gradient of its source: the source's own buffer for its first reader
+ * (seen from the end), else a spare that add_target adds to it. */
+struct target {
+    struct node_state *source;
+    struct slab out;
+    bool spare;
+};
+
+static int open_target(struct atoll_trainer *t, struct node_state *source, struct target *g,
+                       struct atoll_err *err)
+{
+    g->source = source;
+    g->spare = source->has_diff;
+    if (!source->has_diff) {
+        source->has_diff = true;
+        TRY(atoll__dnnl_slab(t, &source->dst.md, &source->diff, err));
+        g->out = source->diff;
+        return 0;
+    }
+    return atoll__dnnl_slab_in(t, &source->dst.md, t->spare, &g->out, err);
+}
+
+static int close_target(struct atoll_trainer *t, const struct target *g, struct atoll_err *err)
+{
+    if (!g->spare) {
+        return 0;
+    }
+    const struct slab *d = &g->source->diff;
+    dnnl_binary_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_binary_desc_init(&op, dnnl_binary_add, &d->md, &d->md, &d->md), "add");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "add of gradients", &pd, err));
+    const dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC_0, d->mem}, {DNNL_ARG_SRC_1, g->out.mem}, {DNNL_ARG_DST, d->mem}};
+    return atoll__dnnl_step(t, &t->backward, pd, args, 3, err);
+}
+
+/* ---------------------------------------------------------------- convolution */
+
+struct window {
+    dnnl_dims_t strides, dilates, kernel, left, right;
+};
+static void window_of(const struct atoll_net_node *n, const struct atoll_net_node *in,
+                      struct window *w)
+{
+    *w = (struct window){0};
+    const int32_t size[2] = {in->height, in->width}, out[2] = {n->height, n->width};
+    const int32_t kernel[2] = {n->kernel_h, n->kernel_w}, stride[2] = {n->stride_h, n->stride_w};
+    for (int i = 0; i < 2; i++) {
+        const int32_t left =
+            atoll__net_pad_before(size[i], out[i], kernel[i], stride[i], n->padding);
+        w->strides[i] = stride[i];
+        w->kernel[i] = kernel[i];
+        w->left[i] = left;
+        w->right[i] = (out[i] - 1) * stride[i] + kernel[i] - size[i] - left;
+    }
+}
+
+static int weight_md(const struct atoll_net_node *n, const struct atoll_net_node *in, bool plain,
+                     dnnl_memory_desc_t *md, struct atoll_err *err)
+{
+    const dnnl_dim_t g = n->groups, o = n->channels / n->groups, c = in->channels / n->groups;
+    if (n->groups > 1) {
+        const dnnl_dim_t dims[5] = {g, o, c, n->kernel_h, n->kernel_w};
+        return init_md(md, 5, dims, plain ? dnnl_goihw : dnnl_format_tag_any, err);
+    }
+    const dnnl_dim_t dims[4] = {o, c, n->kernel_h, n->kernel_w};
+    return init_md(md, 4, dims, plain ? dnnl_oihw : dnnl_format_tag_any, err);
+}
+
+static int vector_md(int32_t n, dnnl_memory_desc_t *md, struct atoll_err *err)
+{
+    const dnnl_dim_t dims[1] = {n};
+    return init_md(md, 1, dims, dnnl_a, err);
+}
+
+static int conv_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    struct node_state *s = &t->nodes[i];
+    struct window w;
+    window_of(n, in, &w);
+    dnnl_memory_desc_t src, dst, weights, plain, bias;
+    TRY(node_md(t, in, dnnl_format_tag_any, &src, err));
+    TRY(node_md(t, n, dnnl_format_tag_any, &dst, err));
+    TRY(weight_md(n, in, false, &weights, err));
+    TRY(weight_md(n, in, true, &plain, err));
+    TRY(vector_md(n->channels, &bias, err));
+    dnnl_convolution_desc_t op;
+    DNNL_DO(dnnl_dilated_convolution_forward_desc_init(
+                &op, dnnl_forward_training, dnnl_convolution_direct, &src, &weights,
+                n->bias ? &bias : NULL, &dst, w.strides, w.dilates, w.left, w.right),
+            "convolution");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "convolution", &s->forward, err));
+    const size_t from = t->train.n;
+    TRY(in_layout(t, &t->train, &source_state(t, i, 0)->dst,
+                  asked(s->forward, dnnl_query_src_md), &s->source, err));
+    TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_dst_md), &s->dst, err));
+    TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_WEIGHT, &plain,
+                          asked(s->forward, dnnl_query_weights_md), &s->weight, err));
+    if (n->bias) {
+        TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_BIAS, &bias, &bias, &s->bias, err));
+    }
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->source.mem},
+                                    {DNNL_ARG_WEIGHTS, t->params[s->weight].value.mem},
+                                    {DNNL_ARG_DST, s->dst.mem},
+                                    {DNNL_ARG_BIAS, n->bias ? t->params[s->bias].value.mem : NULL}};
+    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, n->bias ? 4 : 3, err));
+    return append_both(t, from, err);
+}
+
+static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const struct window *w,
+                                 struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    struct node_state *s = &t->nodes[i];
+    struct param *p = &t->params[s->weight];
+    dnnl_memory_desc_t src, dst, weights, bias;
+    TRY(node_md(t, in, dnnl_format_tag_any, &src, err));
+    TRY(node_md(t, n, dnnl_format_tag_any, &dst, err));
+    TRY(weight_md(n, in, false, &weights, err));
+    TRY(vector_md(n->channels, &bias, err));
+    dnnl_convolution_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_dilated_convolution_backward_weights_desc_init(
+                &op, dnnl_convolution_direct, &src, &weights, n->bias ? &bias : NULL, &dst,
+                w->strides, w->dilates, w->left, w->right),
+            "weight gradient");
+    TRY(atoll__dnnl_desc(t, &op, s->forward, "weight gradient", &pd, err));
+    struct slab from, diff, out = p->grad;
+    TRY(in_layout(t, &t->backward, &s->source, asked(pd, dnnl_query_src_md), &from, err));
+    TRY(in_layout(t, &t->backward, &s->diff, asked(pd, dnnl_query_diff_dst_md), &diff, err));
+    const dnnl_memory_desc_t *made = asked(pd, dnnl_query_diff_weights_md);
+    const bool same = dnnl_memory_desc_equal(made, &p->grad.md);
+    if (!same) {
+        TRY(atoll__dnnl_slab(t, made, &out, err));
+    }
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, from.mem},
+                                    {DNNL_ARG_DIFF_DST, diff.mem},
+                                    {DNNL_ARG_DIFF_WEIGHTS, out.mem},
+                                    {DNNL_ARG_DIFF_BIAS, n->bias ? t->params[s->bias].grad.mem : NULL}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, n->bias ? 4 : 3, err));
+    return same ? 0 : atoll__dnnl_reorder(t, &t->backward, &out, &p->grad, err);
+}
+
+static int conv_backward_data(struct atoll_trainer *t, uint32_t i, const struct window *w,
+                              struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    struct node_state *s = &t->nodes[i];
+    dnnl_memory_desc_t src, dst, weights;
+    TRY(node_md(t, in, dnnl_format_tag_any, &src, err));
+    TRY(node_md(t, n, dnnl_format_tag_any, &dst, err));
+    TRY(weight_md(n, in, false, &weights, err));
+    dnnl_convolution_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_dilated_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &src,
+                                                             &weights, &dst, w->strides,
+                                                             w->dilates, w->left, w->right),
+            "data gradient");
+    TRY(atoll__dnnl_desc(t, &op, s->forward, "data gradient", &pd, err));
+    struct slab weight, diff;
+    TRY(in_layout(t, &t->backward, &t->params[s->weight].value, asked(pd, dnnl_query_weights_md),
+                  &weight, err));
+    TRY(in_layout(t, &t->backward, &s->diff, asked(pd, dnnl_query_diff_dst_md), &diff, err));
+    struct target g;
+    TRY(open_target(t, source_state(t, i, 0), &g, err));
+    struct slab out = g.out;
+    const dnnl_memory_desc_t *made = asked(pd, dnnl_query_diff_src_md);
+    const bool same = dnnl_memory_desc_equal(made, &g.out.md);
+    if (!same) {
+        TRY(atoll__dnnl_slab(t, made, &out, err));
+    }
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_DST, diff.mem},
+                                    {DNNL_ARG_WEIGHTS, weight.mem},
+                                    {DNNL_ARG_DIFF_SRC, out.mem}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, 3, err));
+    if (!same) {
+        TRY(atoll__dnnl_reorder(t, &t->backward, &out, &g.out, err));
+    }
+    return close_target(t, &g, err);
+}
+
+static int conv_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    struct window w;
+    window_of(&t->net->nodes[i], source_of(t, i, 0), &w);
+    TRY(conv_backward_weights(t, i, &w, err));
+    return t->net->nodes[i].in[0] == 0 ? 0 : conv_backward_data(t, i, &w, err);
+}
+
+/* ----------------------------------------------------------------- batch norm */
+
+static int norm_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    const struct slab *src = &source_state(t, i, 0)->dst;
+    const unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    dnnl_memory_desc_t vector;
+    TRY(vector_md(n->channels, &vector, err));
+    TRY(atoll__dnnl_slab(t, &src->md, &s->dst, err));
+    TRY(atoll__dnnl_slab(t, &vector, &s->mean, err));
+    TRY(atoll__dnnl_slab(t, &vector, &s->variance, err));
+    TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_SCALE, &vector, &vector, &s->scale, err));
+    TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_SHIFT, &vector, &vector, &s->shift, err));
+    TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_MEAN, &vector, &vector, &s->run_mean, err));
+    TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_VARIANCE, &vector, &vector, &s->run_variance, err));
+    dnnl_batch_normalization_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_batch_normalization_forward_desc_init(&op, dnnl_forward_training, &src->md,
+                                                       BN_EPSILON, flags),
+            "batch norm");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "batch norm", &s->forward, err));
+    DNNL_DO(dnnl_batch_normalization_forward_desc_init(&op, dnnl_forward_inference, &src->md,
+                                                       BN_EPSILON, flags | dnnl_use_global_stats),
+            "batch norm");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "batch norm", &pd, err));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, src->mem},
+                              {DNNL_ARG_SCALE, t->params[s->scale].value.mem},
+                              {DNNL_ARG_SHIFT, t->params[s->shift].value.mem},
+                              {DNNL_ARG_DST, s->dst.mem},
+                              {DNNL_ARG_MEAN, s->mean.mem},
+                              {DNNL_ARG_VARIANCE, s->variance.mem}};
+    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, 6, err));
+    args[4].memory = t->params[s->run_mean].value.mem;
+    args[5].memory = t->params[s->run_variance].value.mem;
+    return atoll__dnnl_step(t, &t->evaluate, pd, args, 6, err);
+}
+
+static int norm_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    struct node_state *s = &t->nodes[i];
+    struct node_state *from = source_state(t, i, 0);
+    dnnl_batch_normalization_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_batch_normalization_backward_desc_init(&op, dnnl_backward, &from->dst.md,
+                                                        &from->dst.md, BN_EPSILON,
+                                                        dnnl_use_scale | dnnl_use_shift),
+            "batch norm gradient");
+    TRY(atoll__dnnl_desc(t, &op, s->forward, "batch norm gradient", &pd, err));
+    struct target g;
+    if (t->net->nodes[i].in[0] == 0) { /* nobody wants it, the kernel writes it all the same */
+        TRY(atoll__dnnl_slab_in(t, &from->dst.md, t->spare, &g.out, err));
+        g.spare = false;
+    } else {
+        TRY(open_target(t, from, &g, err));
+    }
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, from->dst.mem},
+                                    {DNNL_ARG_MEAN, s->mean.mem},
+                                    {DNNL_ARG_VARIANCE, s->variance.mem},
+                                    {DNNL_ARG_DIFF_DST, s->diff.mem},
+                                    {DNNL_ARG_SCALE, t->params[s->scale].value.mem},
+                                    {DNNL_ARG_SHIFT, t->params[s->shift].value.mem},
+                                    {DNNL_ARG_DIFF_SRC, g.out.mem},
+                                    {DNNL_ARG_DIFF_SCALE, t->params[s->scale].grad.mem},
+                                    {DNNL_ARG_DIFF_SHIFT, t->params[s->shift].grad.mem}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, 9, err));
+    return close_target(t, &g, err);
+}
+
+/* ----------------------------------------------------------------------- relu */
+
+/* In place when nobody else reads the source and its own gradient does not need its output. */
+static bool in_place(const struct atoll_trainer *t, uint32_t i)
+{
+    const uint32_t source = t->net->nodes[i].in[0];
+    const enum atoll_net_op op = t->net->nodes[source].op;
+    return source != 0 && t->nodes[source].readers == 1 && op != ATOLL_NET_RELU &&
+           op != ATOLL_NET_RELU6;
+}
+
+static dnnl_alg_kind_t relu_kind(enum atoll_net_op op)
+{
+    return op == ATOLL_NET_RELU6 ? dnnl_eltwise_clip_v2_use_dst_for_bwd
+                                 : dnnl_eltwise_relu_use_dst_for_bwd;
+}
+
+static int relu_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    const struct slab *src = &source_state(t, i, 0)->dst;
+    if (in_place(t, i)) {
+        s->dst = *src;
+    } else {
+        TRY(atoll__dnnl_slab(t, &src->md, &s->dst, err));
+    }
+    dnnl_eltwise_desc_t op;
+    DNNL_DO(dnnl_eltwise_forward_desc_init(&op, dnnl_forward_training, relu_kind(n->op), &src->md,
+                                           0, n->op == ATOLL_NET_RELU6 ? 6 : 0),
+            "relu");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "relu", &s->forward, err));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, src->mem}, {DNNL_ARG_DST, s->dst.mem}};
+    const size_t from = t->train.n;
+    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, 2, err));
+    return append_both(t, from, err);
+}
+
+static int relu_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    struct node_state *from = source_state(t, i, 0);
+    if (n->in[0] == 0) {
+        return 0;
+    }
+    struct target g = {.source = from};
+    if (in_place(t, i)) {
+        from->diff = s->diff;
+        from->has_diff = true;
+        g.out = s->diff;
+    } else {
+        TRY(open_target(t, from, &g, err));
+    }
+    dnnl_eltwise_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_eltwise_backward_desc_init(&op, relu_kind(n->op), &s->dst.md, &s->dst.md, 0,
+                                            n->op == ATOLL_NET_RELU6 ? 6 : 0),
+            "relu gradient");
+    TRY(atoll__dnnl_desc(t, &op, s->forward, "relu gradient", &pd, err));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_DST, s->dst.mem},
+                                    {DNNL_ARG_DIFF_DST, s->diff.mem},
+                                    {DNNL_ARG_DIFF_SRC, g.out.mem}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, 3, err));
+    return close_target(t, &g, err);
+}
+
+/* ---------------------------------------------------------------------- pools */
+
+static dnnl_alg_kind_t pool_kind(enum atoll_net_op op)
+{
+    return op == ATOLL_NET_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
+}
+
+static int pool_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    const struct slab *src = &source_state(t, i, 0)->dst;
+    struct window w;
+    window_of(n, source_of(t, i, 0), &w);
+    dnnl_memory_desc_t dst;
+    TRY(node_md(t, n, dnnl_format_tag_any, &dst, err));
+    dnnl_pooling_desc_t op;
+    DNNL_DO(dnnl_pooling_forward_desc_init(&op, dnnl_forward_training, pool_kind(n->op), &src->md,
+                                           &dst, w.strides, w.kernel, w.left, w.right),
+            "pooling");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "pooling", &s->forward, err));
+    TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_dst_md), &s->dst, err));
+    const bool max = n->op == ATOLL_NET_MAX_POOL;
+    if (max) {
+        TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_workspace_md), &s->workspace, err));
+    }
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, src->mem},
+                                    {DNNL_ARG_DST, s->dst.mem},
+                                    {DNNL_ARG_WORKSPACE, s->workspace.mem}};
+    const size_t from = t->train.n;
+    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, max ? 3 : 2, err));
+    return append_both(t, from, err);
+}
+
+static int pool_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    if (n->in[0] == 0) {
+        return 0;
+    }
+    struct window w;
+    window_of(n, source_of(t, i, 0), &w);
+    struct target g;
+    TRY(open_target(t, source_state(t, i, 0), &g, err));
+    dnnl_pooling_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_pooling_backward_desc_init(&op, pool_kind(n->op), &g.out.md, &s->diff.md,
+                                            w.strides, w.kernel, w.left, w.right),
+            "pooling gradient");
+    TRY(atoll__dnnl_desc(t, &op, s->forward, "pooling gradient", &pd, err));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_DIFF_DST, s->diff.mem},
+                                    {DNNL_ARG_DIFF_SRC, g.out.mem},
+                                    {DNNL_ARG_WORKSPACE, s->workspace.mem}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, n->op == ATOLL_NET_MAX_POOL ? 3 : 2, err));
+    return close_target(t, &g, err);
+}
+
+/* ---------------------------------------------------------- add, concat, pad */
+
+static int add_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    struct node_state *s = &t->nodes[i];
+    const struct slab *a = &source_state(t, i, 0)->dst;
+    struct slab b;
+    const size_t from = t->train.n;
+    TRY(in_layout(t, &t->train, &source_state(t, i, 1)->dst, &a->md, &b, err));
+    TRY(atoll__dnnl_slab(t, &a->md, &s->dst, err));
+    dnnl_binary_desc_t op;
+    dnnl_primitive_desc_t pd = NULL;
+    DNNL_DO(dnnl_binary_desc_init(&op, dnnl_binary_add, &a->md, &a->md, &a->md), "add");
+    TRY(atoll__dnnl_desc(t, &op, NULL, "add", &pd, err));
+    const dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC_0, a->mem}, {DNNL_ARG_SRC_1, b.mem}, {DNNL_ARG_DST, s->dst.mem}};
+    TRY(atoll__dnnl_step(t, &t->train, pd, args, 3, err));
+    return append_both(t, from, err);
+}
+
+/* The gradient goes to both; the first source with no other reader takes over the buffer itself,
+ * after the copy for the second one. */
+static int add_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    struct node_state *s = &t->nodes[i];
+    for (uint32_t k = 2; k-- > 0;) {
+        struct node_state *from = source_state(t, i, k);
+        if (t->net->nodes[i].in[k] == 0) {
+            continue;
+        }
+        if (k == 0 && from->readers == 1 && dnnl_memory_desc_equal(&from->dst.md, &s->diff.md)) {
+            from->diff = s->diff;
+            from->has_diff = true;
+            continue;
+        }
+        struct target g;
+        TRY(open_target(t, from, &g, err));
+        TRY(atoll__dnnl_reorder(t, &t->backward, &s->diff, &g.out, err));
+        TRY(close_target(t, &g, err));
+    }
+    return 0;
+}
+
+/* Part of `whole` that holds source k of a concat or the inside of a pad. */
+static int part_of(struct atoll_trainer *t, uint32_t i, uint32_t k, const struct slab *whole,
+                   struct slab *part, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, k);
+    dnnl_dims_t dims = {t->batch, in->channels, in->height, in->width};
+    dnnl_dims_t at = {0, 0, n->op == ATOLL_NET_PAD ? n->pad[0] : 0,
+                      n->op == ATOLL_NET_PAD ? n->pad[2] : 0};
+    for (uint32_t j = 0; j < k; j++) {
+        at[1] += source_of(t, i, j)->channels;
+    }
+    dnnl_memory_desc_t md;
+    DNNL_DO(dnnl_memory_desc_init_submemory(&md, &whole->md, dims, at), "part of a tensor");
+    return atoll__dnnl_slab_in(t, &md, whole->data, part, err);
+}
+
+/* Concat and pad copy their sources into parts of the output. Blocks of 8 channels when every
+ * part begins and ends with a block, else plain. */
+static int parts_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    struct node_state *s = &t->nodes[i];
+    bool blocks = true;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        blocks = blocks && source_of(t, i, k)->channels % 8 == 0;
+    }
+    dnnl_memory_desc_t md;
+    TRY(node_md(t, n, blocks ? dnnl_nChw8c : dnnl_nchw, &md, err));
+    TRY(atoll__dnnl_slab(t, &md, &s->dst, err));
+    const size_t from = t->train.n;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        struct slab part;
+        TRY(part_of(t, i, k, &s->dst, &part, err));
+        TRY(atoll__dnnl_reorder(t, &t->train, &source_state(t, i, k)->dst, &part, err));
+    }
+    return append_both(t, from, err);
+}
+
+static int parts_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        if (n->in[k] == 0) {
+            continue;
+        }
+        struct slab part;
+        struct target g;
+        TRY(part_of(t, i, k, &t->nodes[i].diff, &part, err));
+        TRY(open_target(t, source_state(t, i, k), &g, err));
+        TRY(atoll__dnnl_reorder(t, &t->backward, &part, &g.out, err));
+        TRY(close_target(t, &g, err));
+    }
+    return 0;
+}
+
+/* -------------------------------------------------------------------- all ops */
+
+static int input_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    dnnl_memory_desc_t md;
+    TRY(node_md(t, &t->net->nodes[i], dnnl_nchw, &md, err));
+    return atoll__dnnl_slab(t, &md, &t->nodes[i].dst, err);
+}
+
+static int input_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    (void)t;
+    (void)i;
+    (void)err;
+    return 0;
+}
+
+typedef int (*node_fn)(struct atoll_trainer *t, uint32_t i, struct atoll_err *err);
+static const struct {
+    node_fn forward, backward;
+} ops[] = {
+    [ATOLL_NET_INPUT] = {input_forward, input_backward},
+    [ATOLL_NET_CONV] = {conv_forward, conv_backward},
+    [ATOLL_NET_DENSE] = {conv_forward, conv_backward},
+    [ATOLL_NET_BATCH_NORM] = {norm_forward, norm_backward},
+    [ATOLL_NET_RELU] = {relu_forward, relu_backward},
+    [ATOLL_NET_RELU6] = {relu_forward, relu_backward},
+    [ATOLL_NET_MAX_POOL] = {pool_forward, pool_backward},
+    [ATOLL_NET_AVG_POOL] = {pool_forward, pool_backward},
+    [ATOLL_NET_GLOBAL_POOL] = {pool_forward, pool_backward},
+    [ATOLL_NET_ADD] = {add_forward, add_backward},
+    [ATOLL_NET_CONCAT] = {parts_forward, parts_backward},
+    [ATOLL_NET_PAD] = {parts_forward, parts_backward},
+};
+
+int atoll__dnnl_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    return ops[t->net->nodes[i].op].forward(t, i, err);
+}
+
+int atoll__dnnl_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
+{
+    return ops[t->net->nodes[i].op].backward(t, i, err);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* atoll train: trains a network on a data set. */
+#include "common.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <atoll/train.h>
+
+struct train_opts {
+    struct opt_common common;
+    const char *data, *recipe, *out, *share, *runtime;
+    uint64_t epochs, threads, seed, calibrate, stop_after;
+    double validation;
+    bool resume;
+};
+
+static const struct opt opts[] = {
+    {.short_name = 'd',
+     .long_name = "data",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, data),
+     .argument = "SET",
+     .help = "Images with labels: generated, fashion_mnist, mnist:DIR, cifar10:DIR, cifar100:DIR, "
+             "folder:DIR or a yaml file (required)"},
+    {.short_name = 'o',
+     .long_name = "output",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, out),
+     .argument = "DIR",
+     .help = "Directory for model.tflite (float), model_int8.tflite, checkpoint and history.csv "
+             "(required)"},
+    {.short_name = 'r',
+     .long_name = "recipe",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, recipe),
+     .argument = "FILE",
+     .help = "How to train: a yaml file, or the name of one in share/recipes",
+     .fallback = "SGD as in share/recipes/fashion_mnist.yaml"},
+    {.short_name = 'e',
+     .long_name = "epochs",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, epochs),
+     .argument = "E",
+     .help = "Passes over the training images",
+     .fallback = "the recipe's, else 12",
+     .low = 1,
+     .high = 10000},
+    {.long_name = "resume",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct train_opts, resume),
+     .help = "Go on from the checkpoint in DIR, when there is one; the result is that of an "
+             "unbroken run"},
+    {.long_name = "stop-after",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, stop_after),
+     .argument = "E",
+     .help = "End this call after E epochs; --resume goes on later",
+     .fallback = "all",
+     .low = 1,
+     .high = 10000},
+    {.long_name = "calibrate",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, calibrate),
+     .argument = "K",
+     .help = "Training images whose least and largest values scale the int8 model; 0: no int8 "
+             "model",
+     .fallback = "512",
+     .high = 1e6},
+    {.long_name = "validation",
+     .type = OPT_REAL,
+     .offset = offsetof(struct train_opts, validation),
+     .argument = "FRAC",
+     .help = "Share of the training images kept apart and shown after each epoch",
+     .fallback = "the set's own, else 0.05",
+     .low = 0,
+     .high = 0.9},
+    {.short_name = 't',
+     .long_name = "threads",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, threads),
+     .argument = "N",
+     .help = "Threads of the kernels; on a busy machine one is fastest. Another number gives other "
+             "last digits",
+     .fallback = "1",
+     .low = 1,
+     .high = 256},
+    {.long_name = "seed",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, seed),
+     .argument = "SEED",
+     .help = "Seed of first weights, order and augmentation",
+     .fallback = "1",
+     .high = 9e15},
+    {.long_name = "share",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, share),
+     .argument = "DIR",
+     .help = "Directory of data files, before ATOLL_SHARE and the installed ones"},
+    {.long_name = "runtime",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, runtime),
+     .argument = "FILE",
+     .help = "The TFLite runtime to load, for a teacher (libtensorflowlite_c.so)"},
+    OPTS_END,
+};
+static const struct train_opts defaults = {
+    .seed = 1, .threads = 1, .calibrate = 512, .validation = -1};
+
+struct setup {
+    struct atoll_net *net;
+    struct atoll_dataset *data;
+    const struct atoll_runtime *rt;
+    struct atoll_recipe recipe;
+    struct atoll_train_result result;
+};
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* A path, or the name of a file in share/<kind>/. */
+static int find_file(struct call *call, const char *kind, const char *name, char **path)
+{
+    const struct train_opts *o = call->opts;
+    if (strchr(name, '/') || ends_with(name, ".yaml")) {
+        *path = atoll_strdup(name);
+        return *path ? 0 : atoll_fail_nomem(&call->err, "a path", strlen(name));
+    }
+    struct atoll_buf b = {0};
+    atoll_buf_printf(&b, "%s/%s.yaml", kind, name);
+    const int code = b.failed ? atoll_fail_nomem(&call->err, "a path", b.size)
+                              : atoll_share_find(o->share, b.data, path, &call->err);
+    atoll_buf_finish(&b);
+    return code;
+}
+
+/* A yaml description, or the structure of a zoo network or .tflite classifier. */
+static int open_net(struct call *call, struct setup *s)
+{
+    const char *name = call->operands[0];
+    struct atoll_model *m = NULL;
+    char *path = NULL;
+    if (strncmp(name, "zoo:", 4) == 0 || ends_with(name, ".tflite")) {
+        int code = atoll_zoo_open(name, NULL, &m, &call->err);
+        code = code ? code : atoll_net_from_model(m, &s->net, &call->err);
+        atoll_model_close(&m);
+        return code;
+    }
+    int code = find_file(call, "networks", name, &path);
+    code = code ? code : atoll_net_open(path, &s->net, &call->err);
+    atoll_free(path);
+    return code;
+}
+
+static int open_recipe(struct call *call, struct setup *s)
+{
+    const struct train_opts *o = call->opts;
+    char *path = NULL;
+    s->recipe = atoll_recipe_default();
+    int code = o->recipe ? find_file(call, "recipes", o->recipe, &path) : 0;
+    code = code || !path ? code : atoll_recipe_open(path, &s->recipe, &call->err);
+    atoll_free(path);
+    if (code == 0 && o->epochs > 0) {
+        s->recipe.epochs = (uint32_t)o->epochs;
+    }
+    if (code == 0 && s->recipe.teacher[0] != '\0') {
+        code = atoll_runtime_open(o->runtime, &s->rt, &call->err);
+    }
+    return code;
+}
+
+static int open_setup(struct call *call, struct setup *s)
+{
+    const struct train_opts *o = call->opts;
+    if (!o->data || !o->out) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE, "option %s is missing",
+                          o->data ? "-o DIR" : "--data SET");
+    }
+    struct atoll_data_opts d = atoll_data_opts_default();
+    d.seed = o->seed;
+    d.validation_frac = o->validation;
+    int code = open_net(call, s);
+    code = code ? code : open_recipe(call, s);
+    return code ? code : atoll_dataset_open(o->data, &d, &s->data, &call->err);
+}
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *history_json(const struct atoll_train_result *r)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < r->n_epochs; i++) {
+        const struct atoll_epoch *e = &r->epochs[i];
+        json_array_append_new(
+            list, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", (int)i + 1, "rate",
+                            number(e->rate), "loss", number(e->loss), "accuracy_frac",
+                            number(e->accuracy_frac), "validation_loss",
+                            number(e->validation_loss), "validation_accuracy_frac",
+                            number(e->validation_accuracy_frac), "seconds", number(e->seconds)));
+    }
+    return list;
+}
+
+static struct atoll_interval test_accuracy(const struct atoll_train_result *r)
+{
+    return atoll_wilson(r->correct_test, r->images_test);
+}
+
+static int answer_json(struct call *call, const struct setup *s)
+{
+    const struct train_opts *o = call->opts;
+    const struct atoll_train_result *r = &s->result;
+    const struct atoll_interval a = test_accuracy(r);
+    json_t *j = atoll_json_answer("train");
+    json_object_set_new(j, "origin", json_string(atoll_origin_name(ATOLL_ORIGIN_MEASURED)));
+    json_object_set_new(j, "network", out_string(s->net->name));
+    json_object_set_new(j, "parameters", json_integer((json_int_t)r->parameters));
+    json_object_set_new(j, "data", out_string(o->data));
+    json_object_set_new(j, "directory", out_string(o->out));
+    json_object_set_new(j, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(j, "threads", json_integer((json_int_t)r->threads));
+    json_object_set_new(j, "kernels", json_string(atoll_trainer_kernels()));
+    json_object_set_new(j, "epochs", json_integer((json_int_t)r->n_epochs));
+    json_object_set_new(j, "seconds", number(r->seconds));
+    json_object_set_new(j, "weights_sha256", json_string(r->weights_sha256));
+    json_object_set_new(j, "images", json_integer((json_int_t)r->images_test));
+    json_object_set_new(j, "top1", r->images_test
+                                       ? json_pack("{s:f, s:f, s:f}", "value", a.value, "low95",
+                                                   a.low95, "high95",
+                                                   a.high95)
+                                       : json_null());
+    json_object_set_new(j, "history", history_json(r));
+    return out_json(call, j);
+}
+
+static void cell_percent(struct out_table *t, double frac)
+{
+    out_cell_number(t, "%.2f", isfinite(frac) ? 100 * frac : frac);
+}
+
+static int answer_text(struct call *call, const struct setup *s)
+{
+    static const struct out_column columns[] = {
+        {"epoch", OUT_RIGHT},        {"loss", OUT_RIGHT}, {"accuracy %", OUT_RIGHT},
+        {"validation %", OUT_RIGHT}, {"s", OUT_RIGHT},
+    };
+    const struct train_opts *o = call->opts;
+    const struct atoll_train_result *r = &s->result;
+    struct out_table t;
+    out_table_start(&t, columns, 5);
+    for (uint32_t i = 0; i < r->n_epochs; i++) {
+        const struct atoll_epoch *e = &r->epochs[i];
+        out_cell(&t, "%u", i + 1);
+        out_cell_number(&t, "%.4f", e->loss);
+        cell_percent(&t, e->accuracy_frac);
+        cell_percent(&t, e->validation_accuracy_frac);
+        out_cell_number(&t, "%.1f", e->seconds);
+    }
+    const int code = out_table_print(&t, &call->err);
+    const struct atoll_interval a = test_accuracy(r);
+    out_text("%s: %llu parameters, %u of %u epochs, %.1f s in this call on %u thread%s (%s)\n",
+             s->net->name, (unsigned long long)r->parameters, r->n_epochs, s->recipe.epochs,
+             r->seconds, r->threads, r->threads == 1 ? "" : "s", atoll_trainer_kernels());
+    if (r->images_test > 0) {
+        out_text("test: %.2f %% of %llu images right (95 %%: %.2f to %.2f)\n", 100 * a.value,
+                 (unsigned long long)r->images_test, 100 * a.low95, 100 * a.high95);
+    }
+    out_note(call, "wrote %s: model.tflite%s, checkpoint, history.csv\n", o->out,
+             o->calibrate ? ", model_int8.tflite" : "");
+    return code;
+}
+
+static int run(struct call *call)
+{
+    const struct train_opts *o = call->opts;
+    struct setup s = {0};
+    struct out_progress progress;
+    int code = open_setup(call, &s);
+    if (code == 0) {
+        const struct atoll_train_request q = {.net = s.net, .data = s.data, .recipe = s.recipe,
+            .rt = s.rt, .seed = o->seed, .threads = (unsigned)o->threads,
+            .stop_after = (uint32_t)o->stop_after, .dir = o->out, .resume = o->resume,
+            .calibration = (uint32_t)o->calibrate,
+            .progress = out_progress_start(&progress, call)};
+        code = atoll_train_run(&q, &s.result, &call->err);
+        out_progress_finish(&progress);
+    }
+    if (code == 0) {
+        code = call->json ? answer_json(call, &s) : answer_text(call, &s);
+    }
+    atoll_train_result_finish(&s.result);
+    atoll_dataset_close(&s.data);
+    atoll_net_close(&s.net);
+    return code;
+}
+
+const struct command cmd_train = {
+    .name = "train",
+    .operands = "NETWORK",
+    .summary = "Train a network and write it as float and int8 .tflite",
+    .text =
+        "NETWORK is a yaml description (a file, or a name of share/networks such as compact), "
+        "zoo:NAME?key=value, or a .tflite classifier whose structure is trained from fresh "
+        "weights.\n\n"
+        "The same seed, number of threads and machine give the same weights. A checkpoint is "
+        "written after each epoch. Needs libdnnl-dev when atoll is built.",
+    .example = "atoll train compact --data fashion_mnist --epochs 6 -o trained",
+    .opts = opts,
+    .defaults = &defaults,
+    .opts_bytes = sizeof(struct train_opts),
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};
