@@ -10,7 +10,7 @@
 struct train_opts {
     struct opt_common common;
     const char *data, *recipe, *out, *share, *runtime;
-    uint64_t epochs, threads, seed, calibrate, stop_after;
+    uint64_t epochs, threads, seed, calibrate, stop_after, limit;
     double validation;
     bool resume;
 };
@@ -51,6 +51,15 @@ static const struct opt opts[] = {
      .offset = offsetof(struct train_opts, resume),
      .help = "Go on from the checkpoint in DIR, when there is one; the result is that of an "
              "unbroken run"},
+    {.short_name = 'l',
+     .long_name = "limit",
+     .type = OPT_UINT,
+     .offset = offsetof(struct train_opts, limit),
+     .argument = "K",
+     .help = "Only the first K training images, for a trial",
+     .fallback = "all",
+     .low = 1,
+     .high = 1e9},
     {.long_name = "stop-after",
      .type = OPT_UINT,
      .offset = offsetof(struct train_opts, stop_after),
@@ -182,6 +191,11 @@ static int open_setup(struct call *call, struct setup *s)
     struct atoll_data_opts d = atoll_data_opts_default();
     d.seed = o->seed;
     d.validation_frac = o->validation;
+    if (o->limit > 0 && o->limit < 20000) { /* of the generated set, draw no more than needed */
+        d.n_generated[ATOLL_PART_TRAIN] = (uint32_t)o->limit;
+        d.n_generated[ATOLL_PART_VALIDATION] = d.n_generated[ATOLL_PART_TEST] =
+            (uint32_t)(o->limit + 9) / 10;
+    }
     int code = open_net(call, s);
     code = code ? code : open_recipe(call, s);
     return code ? code : atoll_dataset_open(o->data, &d, &s->data, &call->err);
@@ -200,9 +214,9 @@ static json_t *history_json(const struct atoll_train_result *r)
         json_array_append_new(
             list, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", (int)i + 1, "rate",
                             number(e->rate), "loss", number(e->loss), "accuracy_frac",
-                            number(e->accuracy_frac), "validation_loss",
-                            number(e->validation_loss), "validation_accuracy_frac",
-                            number(e->validation_accuracy_frac), "seconds", number(e->seconds)));
+                            number(e->accuracy_frac), "validation_loss", number(e->validation_loss),
+                            "validation_accuracy_frac", number(e->validation_accuracy_frac),
+                            "seconds", number(e->seconds)));
     }
     return list;
 }
@@ -230,10 +244,9 @@ static int answer_json(struct call *call, const struct setup *s)
     json_object_set_new(j, "seconds", number(r->seconds));
     json_object_set_new(j, "weights_sha256", json_string(r->weights_sha256));
     json_object_set_new(j, "images", json_integer((json_int_t)r->images_test));
-    json_object_set_new(j, "top1", r->images_test
-                                       ? json_pack("{s:f, s:f, s:f}", "value", a.value, "low95",
-                                                   a.low95, "high95",
-                                                   a.high95)
+    json_object_set_new(j, "top1",
+                        r->images_test ? json_pack("{s:f, s:f, s:f}", "value", a.value, "low95",
+                                                   a.low95, "high95", a.high95)
                                        : json_null());
     json_object_set_new(j, "history", history_json(r));
     return out_json(call, j);
@@ -283,11 +296,18 @@ static int run(struct call *call)
     struct out_progress progress;
     int code = open_setup(call, &s);
     if (code == 0) {
-        const struct atoll_train_request q = {.net = s.net, .data = s.data, .recipe = s.recipe,
-            .rt = s.rt, .seed = o->seed, .threads = (unsigned)o->threads,
-            .stop_after = (uint32_t)o->stop_after, .dir = o->out, .resume = o->resume,
-            .calibration = (uint32_t)o->calibrate,
-            .progress = out_progress_start(&progress, call)};
+        const struct atoll_train_request q = {.net = s.net,
+                                              .data = s.data,
+                                              .recipe = s.recipe,
+                                              .rt = s.rt,
+                                              .seed = o->seed,
+                                              .threads = (unsigned)o->threads,
+                                              .limit = (size_t)o->limit,
+                                              .stop_after = (uint32_t)o->stop_after,
+                                              .dir = o->out,
+                                              .resume = o->resume,
+                                              .calibration = (uint32_t)o->calibrate,
+                                              .progress = out_progress_start(&progress, call)};
         code = atoll_train_run(&q, &s.result, &call->err);
         out_progress_finish(&progress);
     }
@@ -304,13 +324,13 @@ const struct command cmd_train = {
     .name = "train",
     .operands = "NETWORK",
     .summary = "Train a network and write it as float and int8 .tflite",
-    .text =
-        "NETWORK is a yaml description (a file, or a name of share/networks such as compact), "
-        "zoo:NAME?key=value, or a .tflite classifier whose structure is trained from fresh "
-        "weights.\n\n"
-        "The same seed, number of threads and machine give the same weights. A checkpoint is "
-        "written after each epoch. Needs libdnnl-dev when atoll is built.",
-    .example = "atoll train compact --data fashion_mnist --epochs 6 -o trained",
+    .text = "NETWORK is a yaml description (a file, or a name of share/networks such as compact), "
+            "zoo:NAME?key=value, or a .tflite classifier whose structure is trained from fresh "
+            "weights.\n\n"
+            "The same seed, number of threads and machine give the same weights. A checkpoint is "
+            "written after each epoch. Needs libdnnl-dev when atoll is built.",
+    .example = "atoll train zoo:cifar_squeezenet1_1?classes=24 --data generated --limit 128 "
+               "--epochs 1 -o trained",
     .opts = opts,
     .defaults = &defaults,
     .opts_bytes = sizeof(struct train_opts),

@@ -35,7 +35,7 @@ enum atoll_net_op {
 ATOLL_API const char *atoll_net_op_name(enum atoll_net_op op); ///< "conv", as in yaml
 
 #define ATOLL_NET_NODES_MAX 10000u
-#define ATOLL_NET_SIDE_MAX 4096     ///< height, width, kernel
+#define ATOLL_NET_SIDE_MAX 4096 ///< height, width, kernel
 #define ATOLL_NET_CHANNELS_MAX 65536
 
 /** One operation; its output is the node's tensor [height, width, channels] (dense: 1 x 1). */
@@ -144,10 +144,10 @@ ATOLL_API const char *atoll_trainer_kernels(void);
  *  (1 - weight) * cross-entropy + weight * T^2 * KL(teacher || net), both softened by T (Hinton,
  *  Vinyals, Dean 2015). */
 struct atoll_loss_opts {
-    double smoothing;          ///< [0, 1)
-    const float *teacher;      ///< NULL: none
-    double temperature;        ///< T > 0
-    double weight;             ///< [0, 1]
+    double smoothing;     ///< [0, 1)
+    const float *teacher; ///< NULL: none
+    double temperature;   ///< T > 0
+    double weight;        ///< [0, 1]
 };
 /** Loss, how many first answers are right (correct, may be NULL), gradient (may be NULL). Only the
  *  first `n` rows count. */
@@ -183,14 +183,14 @@ struct atoll_recipe {
     uint32_t epochs, batch;
     double rate, momentum, weight_decay;
     enum atoll_schedule schedule;
-    double warm_up_frac;      ///< of all steps, linear from 0
-    double step_frac[8];      ///< step: shares of all steps at which the rate is multiplied
+    double warm_up_frac; ///< of all steps, linear from 0
+    double step_frac[8]; ///< step: shares of all steps at which the rate is multiplied
     uint32_t n_steps;
     double step_factor;
     double label_smoothing;
-    bool flip;                ///< left-right, every second image
-    uint32_t shift;           ///< pixels, uniform in -shift..shift on both axes, filled with 0
-    char teacher[1024];       ///< path of a .tflite; "": none
+    bool flip;          ///< left-right, every second image
+    uint32_t shift;     ///< pixels, uniform in -shift..shift on both axes, filled with 0
+    char teacher[1024]; ///< path of a .tflite; "": none
     double temperature, teacher_weight;
 };
 /** 12 epochs, batch 64, rate 0.1, momentum 0.9, decay 5e-4, cosine with 5 % warm-up, flip. */
@@ -207,6 +207,7 @@ struct atoll_train_request {
     const struct atoll_runtime *rt; ///< for a teacher; NULL without one
     uint64_t seed;
     unsigned threads;
+    size_t limit;         ///< only the first so many training images; 0: all
     uint32_t stop_after;  ///< epochs of this call, 0: all; the schedule stays that of all
     const char *dir;      ///< made when missing; receives what the contract names. NULL: no files
     bool resume;          ///< go on from DIR/checkpoint when there is one

@@ -98,7 +98,8 @@ static int check_frame(const char *path, const struct atoll_map *map, const char
     if (memcmp(map->data + sizeof magic, key, HASH_CHARS) != 0) {
         return atoll_fail(err, ATOLL_EINPUT,
                           "%s: the checkpoint is of another run (network, recipe, data, seed and "
-                          "threads must be the same)", path);
+                          "threads must be the same)",
+                          path);
     }
     return 0;
 }

@@ -143,8 +143,10 @@ int atoll__dnnl_param(struct atoll_trainer *t, uint32_t node, enum atoll_param_r
                       const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *layout,
                       int32_t *index, struct atoll_err *err)
 {
-    struct param p = {.node = node, .role = role, .plain = *plain,
-        .n = dnnl_memory_desc_get_size(plain) / sizeof(float)};
+    struct param p = {.node = node,
+                      .role = role,
+                      .plain = *plain,
+                      .n = dnnl_memory_desc_get_size(plain) / sizeof(float)};
     TRY(atoll__dnnl_slab(t, layout, &p.value, err));
     if (!is_running(role)) {
         TRY(atoll__dnnl_slab(t, layout, &p.grad, err));
@@ -268,7 +270,8 @@ static int start_engine(struct atoll_trainer *t, unsigned threads, struct atoll_
     DNNL_DO(dnnl_stream_create(&t->stream, t->engine, dnnl_stream_default_flags), "stream");
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
     if (isa == dnnl_cpu_isa_sse41 || isa == dnnl_cpu_isa_avx) {
-        atoll_log(ATOLL_LOG_WARN, "training: this processor has no AVX2; it will take about ten times as long");
+        atoll_log(ATOLL_LOG_WARN,
+                  "training: this processor has no AVX2; it will take about ten times as long");
     }
     return 0;
 }

@@ -24,7 +24,7 @@ struct param {
     struct slab value, grad, momentum;
 };
 
-struct step { /* one call of a primitive */
+struct step {                   /* one call of a primitive */
     dnnl_primitive_t primitive; /* borrowed from `primitives` */
     dnnl_exec_arg_t args[10];
     int n_args;
@@ -36,11 +36,11 @@ struct step_list {
 
 struct node_state {
     struct slab dst, diff;
-    struct slab mean, variance, workspace;   /* of the batch; of max pooling */
-    dnnl_primitive_desc_t forward;           /* hint for the backward primitives; borrowed */
-    struct slab source;                      /* source in the layout that the kernel wants */
+    struct slab mean, variance, workspace; /* of the batch; of max pooling */
+    dnnl_primitive_desc_t forward;         /* hint for the backward primitives; borrowed */
+    struct slab source;                    /* source in the layout that the kernel wants */
     uint32_t readers;
-    bool has_diff;                           /* a reader has written the gradient */
+    bool has_diff; /* a reader has written the gradient */
     int32_t weight, bias, scale, shift, run_mean, run_variance; /* parameters, -1: none */
 };
 

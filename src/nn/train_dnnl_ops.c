@@ -162,8 +162,8 @@ static int conv_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *e
             "convolution");
     TRY(atoll__dnnl_desc(t, &op, NULL, "convolution", &s->forward, err));
     const size_t from = t->train.n;
-    TRY(in_layout(t, &t->train, &source_state(t, i, 0)->dst,
-                  asked(s->forward, dnnl_query_src_md), &s->source, err));
+    TRY(in_layout(t, &t->train, &source_state(t, i, 0)->dst, asked(s->forward, dnnl_query_src_md),
+                  &s->source, err));
     TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_dst_md), &s->dst, err));
     TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_WEIGHT, &plain,
                           asked(s->forward, dnnl_query_weights_md), &s->weight, err));
@@ -204,10 +204,11 @@ static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const stru
     if (!same) {
         TRY(atoll__dnnl_slab(t, made, &out, err));
     }
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, from.mem},
-                                    {DNNL_ARG_DIFF_DST, diff.mem},
-                                    {DNNL_ARG_DIFF_WEIGHTS, out.mem},
-                                    {DNNL_ARG_DIFF_BIAS, n->bias ? t->params[s->bias].grad.mem : NULL}};
+    const dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC, from.mem},
+        {DNNL_ARG_DIFF_DST, diff.mem},
+        {DNNL_ARG_DIFF_WEIGHTS, out.mem},
+        {DNNL_ARG_DIFF_BIAS, n->bias ? t->params[s->bias].grad.mem : NULL}};
     TRY(atoll__dnnl_step(t, &t->backward, pd, args, n->bias ? 4 : 3, err));
     return same ? 0 : atoll__dnnl_reorder(t, &t->backward, &out, &p->grad, err);
 }
@@ -224,8 +225,8 @@ static int conv_backward_data(struct atoll_trainer *t, uint32_t i, const struct 
     dnnl_convolution_desc_t op;
     dnnl_primitive_desc_t pd = NULL;
     DNNL_DO(dnnl_dilated_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &src,
-                                                             &weights, &dst, w->strides,
-                                                             w->dilates, w->left, w->right),
+                                                             &weights, &dst, w->strides, w->dilates,
+                                                             w->left, w->right),
             "data gradient");
     TRY(atoll__dnnl_desc(t, &op, s->forward, "data gradient", &pd, err));
     struct slab weight, diff;

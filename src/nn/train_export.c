@@ -22,8 +22,8 @@ static int add_tensor(struct exporter *x, const char *name, enum atoll_type type
                       const int32_t *shape, int32_t rank, const struct atoll_quant *quant,
                       const void *data, int32_t *index)
 {
-    struct atoll_tensor t = {.name = name, .type = type, .rank = rank, .is_constant = data != NULL,
-        .data = data};
+    struct atoll_tensor t = {
+        .name = name, .type = type, .rank = rank, .is_constant = data != NULL, .data = data};
     memcpy(t.shape, shape, (size_t)rank * sizeof *shape);
     if (quant != NULL) {
         t.quant = *quant;
@@ -64,8 +64,8 @@ static int add_activation(struct exporter *x, uint32_t node, int32_t *index)
     const bool flat = is_row(x, node);
     struct atoll_quant q = {0};
     if (x->quant != NULL) {
-        q = (struct atoll_quant){.scale = &x->quant[node].scale,
-            .zero_point = &x->quant[node].zero_point, .n = 1};
+        q = (struct atoll_quant){
+            .scale = &x->quant[node].scale, .zero_point = &x->quant[node].zero_point, .n = 1};
     }
     const int rc = add_tensor(x, n->name, x->quant ? ATOLL_TYPE_INT8 : ATOLL_TYPE_FLOAT32,
                               flat ? row : map, flat ? 2 : 4, &q, NULL, index);
@@ -75,8 +75,8 @@ static int add_activation(struct exporter *x, uint32_t node, int32_t *index)
     return rc;
 }
 
-static int add_ints(struct exporter *x, const char *name, const int32_t *v, int32_t n,
-                    int32_t rows, int32_t *index)
+static int add_ints(struct exporter *x, const char *name, const int32_t *v, int32_t n, int32_t rows,
+                    int32_t *index)
 {
     const int32_t shape[2] = {rows ? rows : n, rows ? n / rows : 0};
     return add_tensor(x, name, ATOLL_TYPE_INT32, shape, rows ? 2 : 1, NULL, v, index);
@@ -85,8 +85,12 @@ static int add_ints(struct exporter *x, const char *name, const int32_t *v, int3
 static int add_op(struct exporter *x, int32_t code, const struct atoll_op_attr *attr,
                   const int32_t *in, uint32_t n_in, int32_t out)
 {
-    const struct atoll_op op = {.code = code, .inputs = in, .n_inputs = n_in, .outputs = &out,
-        .n_outputs = 1, .attr = *attr};
+    const struct atoll_op op = {.code = code,
+                                .inputs = in,
+                                .n_inputs = n_in,
+                                .outputs = &out,
+                                .n_outputs = 1,
+                                .attr = *attr};
     const int32_t at = atoll_builder_op(x->b, &op, x->err);
     return at < 0 ? at : 0;
 }
@@ -101,7 +105,8 @@ static int32_t only_reader(const struct exporter *x, uint32_t node, enum atoll_n
                : -1;
 }
 
-/* Takes a relu behind `node` into the operator; returns the node whose tensor the operator writes. */
+/* Takes a relu behind `node` into the operator; returns the node whose tensor the operator writes.
+ */
 static uint32_t fuse_relu(const struct exporter *x, uint32_t node, struct atoll_op_attr *attr)
 {
     const int32_t relu = only_reader(x, node, ATOLL_NET_RELU);
@@ -145,8 +150,8 @@ static int add_weights_int8(struct exporter *x, const char *name, const struct a
             scale[out + o] = scale[o] * in_scale;
         }
         const uint32_t n = per_channel ? (uint32_t)out : 1;
-        const struct atoll_quant wq = {.scale = scale, .zero_point = zero, .n = n,
-            .dimension = f->depthwise ? 3 : 0};
+        const struct atoll_quant wq = {
+            .scale = scale, .zero_point = zero, .n = n, .dimension = f->depthwise ? 3 : 0};
         const struct atoll_quant bq = {.scale = scale + out, .zero_point = zero, .n = n};
         atoll_buf_printf(&b, "%s/bias", name);
         rc = b.failed ? atoll_fail_nomem(x->err, "a name", b.size) : 0;
@@ -174,14 +179,15 @@ static int flatten(struct exporter *x, uint32_t node, int32_t *tensor)
     const int32_t row[2] = {1, n->height * n->width * n->channels};
     struct atoll_quant q = {0};
     if (x->quant != NULL) {
-        q = (struct atoll_quant){.scale = &x->quant[node].scale,
-            .zero_point = &x->quant[node].zero_point, .n = 1};
+        q = (struct atoll_quant){
+            .scale = &x->quant[node].scale, .zero_point = &x->quant[node].zero_point, .n = 1};
     }
     const struct atoll_op_attr attr = atoll_op_attr_default();
     int32_t in[2] = {*tensor, 0}, out = 0;
     int rc = add_ints(x, "row_shape", row, 2, 0, &in[1]);
-    rc = rc ? rc : add_tensor(x, "row", x->quant ? ATOLL_TYPE_INT8 : ATOLL_TYPE_FLOAT32, row, 2,
-                              &q, NULL, &out);
+    rc = rc ? rc
+            : add_tensor(x, "row", x->quant ? ATOLL_TYPE_INT8 : ATOLL_TYPE_FLOAT32, row, 2, &q,
+                         NULL, &out);
     rc = rc ? rc : add_op(x, ATOLL_OP_RESHAPE, &attr, in, 2, out);
     *tensor = out;
     return rc;
@@ -209,8 +215,7 @@ static int export_weighted(struct exporter *x, int32_t node, int32_t norm, uint3
     }
     const int32_t kh = n ? n->kernel_h : 1, kw = n ? n->kernel_w : 1;
     const int32_t each = (int32_t)(f.n / (size_t)f.out);
-    const int32_t conv[4] = {f.depthwise ? 1 : f.out, kh, kw,
-                             f.depthwise ? f.out : each / kh / kw};
+    const int32_t conv[4] = {f.depthwise ? 1 : f.out, kh, kw, f.depthwise ? f.out : each / kh / kw};
     const int32_t row[2] = {f.out, each};
     const int32_t *shape = dense ? row : conv;
     const char *name = x->net->nodes[n ? node : norm].name;
@@ -242,8 +247,9 @@ static int export_pool(struct exporter *x, uint32_t node)
     int32_t out = 0;
     const int rc = add_activation(x, node, &out);
     return rc ? rc
-              : add_op(x, n->op == ATOLL_NET_MAX_POOL ? ATOLL_OP_MAX_POOL_2D
-                                                      : ATOLL_OP_AVERAGE_POOL_2D,
+              : add_op(x,
+                       n->op == ATOLL_NET_MAX_POOL ? ATOLL_OP_MAX_POOL_2D
+                                                   : ATOLL_OP_AVERAGE_POOL_2D,
                        &attr, &x->tensor[n->in[0]], 1, out);
 }
 
@@ -331,8 +337,9 @@ static int export_softmax(struct exporter *x, int32_t *out)
     const struct atoll_op_attr attr = atoll_op_attr_default();
     int32_t in = 0;
     int rc = flatten(x, x->net->n_nodes - 1, &in);
-    rc = rc ? rc : add_tensor(x, "scores", x->quant ? ATOLL_TYPE_INT8 : ATOLL_TYPE_FLOAT32, row, 2,
-                              x->quant ? &q : NULL, NULL, out);
+    rc = rc ? rc
+            : add_tensor(x, "scores", x->quant ? ATOLL_TYPE_INT8 : ATOLL_TYPE_FLOAT32, row, 2,
+                         x->quant ? &q : NULL, NULL, out);
     return rc ? rc : add_op(x, ATOLL_OP_SOFTMAX, &attr, &in, 1, *out);
 }
 

@@ -17,9 +17,9 @@ int atoll__quant_nodes(const struct atoll_net *net, const struct atoll_ranges *r
 
 /* Weights of one operator, batch norm folded, in TFLite's order. Owned; atoll__folded_finish. */
 struct atoll__folded {
-    float *weights;  /* [out, kh, kw, in] or depthwise [kh, kw, out] */
-    float *bias;     /* out */
-    size_t n;        /* weights */
+    float *weights; /* [out, kh, kw, in] or depthwise [kh, kw, out] */
+    float *bias;    /* out */
+    size_t n;       /* weights */
     int32_t out;
     bool depthwise;
 };

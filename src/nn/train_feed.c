@@ -8,8 +8,10 @@
 int atoll__feed_init(struct atoll__feed *f, const struct atoll_net *net,
                      const struct atoll_dataset *data, struct atoll_err *err)
 {
-    *f = (struct atoll__feed){.data = data, .height = net->nodes[0].height,
-        .width = net->nodes[0].width, .channels = net->nodes[0].channels};
+    *f = (struct atoll__feed){.data = data,
+                              .height = net->nodes[0].height,
+                              .width = net->nodes[0].width,
+                              .channels = net->nodes[0].channels};
     atoll_dataset_info(data, &f->info);
     const struct atoll_dataset_info *info = &f->info;
     const int64_t classes = (int64_t)info->n_classes + info->label_offset;
@@ -18,10 +20,11 @@ int atoll__feed_init(struct atoll__feed *f, const struct atoll_net *net,
                           atoll_task_name(info->task));
     }
     if (info->label_offset < 0 || classes != (int64_t)atoll_net_classes(net)) {
-        return atoll_fail(err, ATOLL_EINPUT,
-                          "network %s has %u classes, data %s has %u and a label offset of %d (%lld expected)",
-                          net->name, atoll_net_classes(net), info->name, info->n_classes,
-                          (int)info->label_offset, (long long)classes);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "network %s has %u classes, data %s has %u and a label offset of %d (%lld expected)",
+            net->name, atoll_net_classes(net), info->name, info->n_classes, (int)info->label_offset,
+            (long long)classes);
     }
     for (uint32_t c = 0; c < (uint32_t)f->channels; c++) {
         float mean = 0, std = 255;
@@ -149,9 +152,9 @@ int atoll__train_evaluate(struct atoll_trainer *t, struct atoll__feed *f, enum a
         rc = fill_batch(t, f, part, at, n, labels, err);
         rc = rc ? rc : atoll_trainer_forward(t, false, err);
         if (rc == 0) {
-            sum += (double)n * atoll_loss(atoll_trainer_logits(t), labels, (uint32_t)n,
-                                          atoll_net_classes(atoll__trainer_net(t)), &plain, &k,
-                                          NULL);
+            sum +=
+                (double)n * atoll_loss(atoll_trainer_logits(t), labels, (uint32_t)n,
+                                       atoll_net_classes(atoll__trainer_net(t)), &plain, &k, NULL);
             right += k;
         }
     }

@@ -58,10 +58,16 @@ static int read_conv(struct reading *r, uint32_t op, const uint32_t *in, uint32_
     if (!deep && (w->shape[3] < 1 || source % w->shape[3] != 0)) {
         return refuse(r, op, "weights do not fit the source");
     }
-    const struct atoll_net_node n = {.op = ATOLL_NET_CONV, .in = in, .n_in = 1,
-        .channels = deep ? w->shape[3] : w->shape[0], .kernel_h = w->shape[1],
-        .kernel_w = w->shape[2], .stride_h = o->attr.stride_h, .stride_w = o->attr.stride_w,
-        .groups = deep ? source : source / w->shape[3], .padding = o->attr.padding};
+    const struct atoll_net_node n = {.op = ATOLL_NET_CONV,
+                                     .in = in,
+                                     .n_in = 1,
+                                     .channels = deep ? w->shape[3] : w->shape[0],
+                                     .kernel_h = w->shape[1],
+                                     .kernel_w = w->shape[2],
+                                     .stride_h = o->attr.stride_h,
+                                     .stride_w = o->attr.stride_w,
+                                     .groups = deep ? source : source / w->shape[3],
+                                     .padding = o->attr.padding};
     int rc = add_node(r, &n, at);
     rc = rc ? rc : add_after(r, ATOLL_NET_BATCH_NORM, at);
     return rc ? rc : add_activation(r, op, at);
@@ -70,8 +76,8 @@ static int read_conv(struct reading *r, uint32_t op, const uint32_t *in, uint32_
 static int read_dense(struct reading *r, uint32_t op, const uint32_t *in, uint32_t *at)
 {
     const struct atoll_tensor *w = &r->m->tensors[r->m->ops[op].inputs[1]];
-    const struct atoll_net_node n = {.op = ATOLL_NET_DENSE, .in = in, .n_in = 1,
-        .channels = w->shape[0], .bias = true};
+    const struct atoll_net_node n = {
+        .op = ATOLL_NET_DENSE, .in = in, .n_in = 1, .channels = w->shape[0], .bias = true};
     const int rc = add_node(r, &n, at);
     return rc ? rc : add_activation(r, op, at);
 }
@@ -79,10 +85,15 @@ static int read_dense(struct reading *r, uint32_t op, const uint32_t *in, uint32
 static int read_pool(struct reading *r, uint32_t op, const uint32_t *in, uint32_t *at)
 {
     const struct atoll_op *o = &r->m->ops[op];
-    const struct atoll_net_node n = {
-        .op = o->code == ATOLL_OP_MAX_POOL_2D ? ATOLL_NET_MAX_POOL : ATOLL_NET_AVG_POOL, .in = in,
-        .n_in = 1, .kernel_h = o->attr.filter_h, .kernel_w = o->attr.filter_w,
-        .stride_h = o->attr.stride_h, .stride_w = o->attr.stride_w, .padding = o->attr.padding};
+    const struct atoll_net_node n = {.op = o->code == ATOLL_OP_MAX_POOL_2D ? ATOLL_NET_MAX_POOL
+                                                                           : ATOLL_NET_AVG_POOL,
+                                     .in = in,
+                                     .n_in = 1,
+                                     .kernel_h = o->attr.filter_h,
+                                     .kernel_w = o->attr.filter_w,
+                                     .stride_h = o->attr.stride_h,
+                                     .stride_w = o->attr.stride_w,
+                                     .padding = o->attr.padding};
     const int rc = add_node(r, &n, at);
     return rc ? rc : add_activation(r, op, at);
 }
@@ -114,8 +125,8 @@ static int read_pad(struct reading *r, uint32_t op, const uint32_t *in, uint32_t
     if (rc == 0 && (v[0] || v[1] || v[6] || v[7])) {
         return refuse(r, op, "pads batch or channels");
     }
-    const struct atoll_net_node n = {.op = ATOLL_NET_PAD, .in = in, .n_in = 1,
-        .pad = {v[2], v[3], v[4], v[5]}};
+    const struct atoll_net_node n = {
+        .op = ATOLL_NET_PAD, .in = in, .n_in = 1, .pad = {v[2], v[3], v[4], v[5]}};
     return rc ? rc : add_node(r, &n, at);
 }
 
@@ -195,9 +206,10 @@ int atoll_net_from_model(const struct atoll_model *m, struct atoll_net **net, st
 {
     struct reading r = {.m = m, .err = err};
     if (m->n_inputs != 1 || m->n_outputs != 1 || m->tensors[m->inputs[0]].rank != 4) {
-        return atoll_fail(err, ATOLL_EUNSUPPORTED,
-                          "%s: %u inputs and %u outputs (one image in, one row of scores out expected)",
-                          m->path, m->n_inputs, m->n_outputs);
+        return atoll_fail(
+            err, ATOLL_EUNSUPPORTED,
+            "%s: %u inputs and %u outputs (one image in, one row of scores out expected)", m->path,
+            m->n_inputs, m->n_outputs);
     }
     const int32_t *s = m->tensors[m->inputs[0]].shape;
     int rc = atoll_net_create(m->path, s[1], s[2], s[3], &r.net, err);

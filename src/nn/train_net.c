@@ -5,12 +5,18 @@
 #include <string.h>
 
 static const char *const op_names[] = {
-    [ATOLL_NET_INPUT] = "input",           [ATOLL_NET_CONV] = "conv",
-    [ATOLL_NET_DENSE] = "dense",           [ATOLL_NET_BATCH_NORM] = "batch_norm",
-    [ATOLL_NET_RELU] = "relu",             [ATOLL_NET_RELU6] = "relu6",
-    [ATOLL_NET_MAX_POOL] = "max_pool",     [ATOLL_NET_AVG_POOL] = "avg_pool",
-    [ATOLL_NET_GLOBAL_POOL] = "global_pool", [ATOLL_NET_ADD] = "add",
-    [ATOLL_NET_CONCAT] = "concat",         [ATOLL_NET_PAD] = "pad",
+    [ATOLL_NET_INPUT] = "input",
+    [ATOLL_NET_CONV] = "conv",
+    [ATOLL_NET_DENSE] = "dense",
+    [ATOLL_NET_BATCH_NORM] = "batch_norm",
+    [ATOLL_NET_RELU] = "relu",
+    [ATOLL_NET_RELU6] = "relu6",
+    [ATOLL_NET_MAX_POOL] = "max_pool",
+    [ATOLL_NET_AVG_POOL] = "avg_pool",
+    [ATOLL_NET_GLOBAL_POOL] = "global_pool",
+    [ATOLL_NET_ADD] = "add",
+    [ATOLL_NET_CONCAT] = "concat",
+    [ATOLL_NET_PAD] = "pad",
 };
 
 const char *atoll_net_op_name(enum atoll_net_op op)
@@ -142,9 +148,13 @@ static int check_sources(const struct atoll_net *net, const struct atoll_net_nod
     if ((unsigned)n->op > ATOLL_NET_PAD || n->op == ATOLL_NET_INPUT) {
         return fail_node(net, n, err, "an operation that cannot be added", "one of the list");
     }
-    if (n->in == NULL || n->n_in < 1 || n->n_in > (many ? 64u : n->op == ATOLL_NET_ADD ? 2u : 1u) ||
+    if (n->in == NULL || n->n_in < 1 ||
+        n->n_in > (many                     ? 64u
+                   : n->op == ATOLL_NET_ADD ? 2u
+                                            : 1u) ||
         (n->op == ATOLL_NET_ADD && n->n_in != 2)) {
-        return fail_node(net, n, err, "a wrong number of sources", "2 for add, 1 to 64 for concat, else 1");
+        return fail_node(net, n, err, "a wrong number of sources",
+                         "2 for add, 1 to 64 for concat, else 1");
     }
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (n->in[i] >= net->n_nodes) {
@@ -166,9 +176,10 @@ int atoll_net_create(const char *name, int32_t height, int32_t width, int32_t ch
 {
     if (height < 1 || height > ATOLL_NET_SIDE_MAX || width < 1 || width > ATOLL_NET_SIDE_MAX ||
         (channels != 1 && channels != 3)) {
-        return atoll_fail(err, ATOLL_EINPUT,
-                          "%s: input of %d x %d x %d (sides of 1 to 4096 and 1 or 3 channels expected)",
-                          name, height, width, channels);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: input of %d x %d x %d (sides of 1 to 4096 and 1 or 3 channels expected)", name,
+            height, width, channels);
     }
     struct atoll_net *n = atoll_calloc(1, sizeof *n);
     if (n == NULL) {
@@ -179,8 +190,12 @@ int atoll_net_create(const char *name, int32_t height, int32_t width, int32_t ch
         atoll_net_close(&n);
         return atoll_fail_nomem(err, "a network", sizeof *n);
     }
-    n->nodes[0] = (struct atoll_net_node){.op = ATOLL_NET_INPUT, .name = "input",
-        .height = height, .width = width, .channels = channels, .groups = 1};
+    n->nodes[0] = (struct atoll_net_node){.op = ATOLL_NET_INPUT,
+                                          .name = "input",
+                                          .height = height,
+                                          .width = width,
+                                          .channels = channels,
+                                          .groups = 1};
     n->n_nodes = 1;
     *net = n;
     return 0;
@@ -261,9 +276,10 @@ int atoll__net_check(const struct atoll_net *net, struct atoll_err *err)
 {
     const struct atoll_net_node *last = &net->nodes[net->n_nodes - 1];
     if (last->op != ATOLL_NET_DENSE && (last->height != 1 || last->width != 1)) {
-        return atoll_fail(err, ATOLL_EINPUT,
-                          "%s: the last node (%s) has %d x %d places (one, with a score a class, expected)",
-                          net->name, last->name, last->height, last->width);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: the last node (%s) has %d x %d places (one, with a score a class, expected)",
+            net->name, last->name, last->height, last->width);
     }
     uint8_t *read = atoll_calloc(net->n_nodes, 1);
     if (read == NULL) {
@@ -279,8 +295,8 @@ int atoll__net_check(const struct atoll_net *net, struct atoll_err *err)
         for (uint32_t k = 0; k < net->nodes[i].n_in; k++) {
             read[net->nodes[i].in[k]] = 1;
         }
-        trained = trained || net->nodes[i].op == ATOLL_NET_CONV ||
-                  net->nodes[i].op == ATOLL_NET_DENSE;
+        trained =
+            trained || net->nodes[i].op == ATOLL_NET_CONV || net->nodes[i].op == ATOLL_NET_DENSE;
     }
     atoll_free(read);
     if (rc == 0 && !trained) {

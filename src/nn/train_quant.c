@@ -180,8 +180,8 @@ int atoll__quant_nodes(const struct atoll_net *net, const struct atoll_ranges *r
                        struct atoll__out_quant *out, struct atoll_err *err)
 {
     if (r->n != net->n_nodes) {
-        return atoll_fail(err, ATOLL_EUSAGE, "%u ranges for the %u nodes of %s", r->n,
-                          net->n_nodes, net->name);
+        return atoll_fail(err, ATOLL_EUSAGE, "%u ranges for the %u nodes of %s", r->n, net->n_nodes,
+                          net->name);
     }
     uint32_t *parent = atoll_alloc(net->n_nodes * sizeof *parent);
     float *low = atoll_calloc(net->n_nodes, sizeof *low);

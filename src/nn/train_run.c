@@ -33,8 +33,8 @@ static int make_key(struct run *r, struct atoll_err *err)
     const struct atoll_recipe *p = &r->q->recipe;
     const struct atoll_dataset_info *d = &r->feed.info;
     struct atoll_buf b = {0};
-    atoll_buf_printf(&b, "%s seed %llu threads %u\n", ATOLL_VERSION,
-                     (unsigned long long)r->q->seed, r->q->threads);
+    atoll_buf_printf(&b, "%s seed %llu threads %u\n", ATOLL_VERSION, (unsigned long long)r->q->seed,
+                     r->q->threads);
     atoll_buf_printf(&b, "%u %u %.17g %.17g %.17g %d %.17g %.17g %.17g %d %u %s %.17g %.17g",
                      p->epochs, p->batch, p->rate, p->momentum, p->weight_decay, (int)p->schedule,
                      p->warm_up_frac, p->step_factor, p->label_smoothing, (int)p->flip, p->shift,
@@ -42,8 +42,8 @@ static int make_key(struct run *r, struct atoll_err *err)
     for (uint32_t i = 0; i < p->n_steps; i++) {
         atoll_buf_printf(&b, " %.17g", p->step_frac[i]);
     }
-    atoll_buf_printf(&b, "\n%s %zu %u %d\n", d->name, d->n[ATOLL_PART_TRAIN], d->n_classes,
-                     (int)d->label_offset);
+    atoll_buf_printf(&b, "\n%s %zu %llu %u %d\n", d->name, d->n[ATOLL_PART_TRAIN],
+                     (unsigned long long)r->n_train, d->n_classes, (int)d->label_offset);
     for (uint32_t i = 0; i < r->q->net->n_nodes; i++) {
         const struct atoll_net_node *n = &r->q->net->nodes[i];
         atoll_buf_printf(&b, "%d %d %d %d k %d %d s %d %d g %d p %d b %d pad %d %d %d %d in", n->op,
@@ -110,28 +110,29 @@ static int train_step(struct run *r, uint32_t epoch, uint64_t step, struct atoll
 {
     const struct atoll_recipe *p = &r->q->recipe;
     const struct atoll_loss_opts loss_opts = {.smoothing = p->label_smoothing,
-        .teacher = r->teacher ? r->teacher_logits : NULL, .temperature = p->temperature,
-        .weight = p->teacher_weight};
+                                              .teacher = r->teacher ? r->teacher_logits : NULL,
+                                              .temperature = p->temperature,
+                                              .weight = p->teacher_weight};
     uint32_t right = 0;
     int rc = fill_batch(r, epoch, step, err);
     rc = rc ? rc : atoll_trainer_forward(r->t, true, err);
     if (rc != 0) {
         return rc;
     }
-    const double loss = atoll_loss(atoll_trainer_logits(r->t), r->labels, p->batch,
-                                   atoll_net_classes(r->q->net), &loss_opts, &right,
-                                   atoll_trainer_logits_grad(r->t));
+    const double loss =
+        atoll_loss(atoll_trainer_logits(r->t), r->labels, p->batch, atoll_net_classes(r->q->net),
+                   &loss_opts, &right, atoll_trainer_logits_grad(r->t));
     if (!isfinite(loss)) {
         return atoll_fail(err, ATOLL_EINPUT,
-                          "training: the loss is not a number in epoch %u, step %llu (a smaller rate than %g may help)",
+                          "training: the loss is not a number in epoch %u, step %llu (a smaller "
+                          "rate than %g may help)",
                           epoch + 1, (unsigned long long)step + 1, p->rate);
     }
     rc = atoll_trainer_backward(r->t, err);
     if (rc != 0) {
         return rc;
     }
-    const double rate =
-        atoll_recipe_rate(p, (uint64_t)epoch * r->steps_an_epoch + step, r->steps);
+    const double rate = atoll_recipe_rate(p, (uint64_t)epoch * r->steps_an_epoch + step, r->steps);
     atoll_trainer_update(r->t, (float)rate, (float)p->momentum, (float)p->weight_decay);
     e->rate = rate;
     e->loss += loss;
@@ -221,7 +222,8 @@ static void put_number(struct atoll_buf *b, double v)
 static int write_history(struct run *r, struct atoll_err *err)
 {
     struct atoll_buf b = {0};
-    atoll_buf_puts(&b, "epoch,rate,loss,accuracy_frac,validation_loss,validation_accuracy_frac,seconds\n");
+    atoll_buf_puts(
+        &b, "epoch,rate,loss,accuracy_frac,validation_loss,validation_accuracy_frac,seconds\n");
     for (uint32_t i = 0; i < r->n_epochs; i++) {
         const struct atoll_epoch *e = &r->epochs[i];
         atoll_buf_printf(&b, "%u", i + 1);
@@ -273,9 +275,10 @@ static int check_request(const struct atoll_train_request *q, struct atoll_err *
 {
     const struct atoll_recipe *p = &q->recipe;
     if (p->epochs < 1 || p->epochs > 10000 || p->batch < 1 || p->batch > 4096 || !(p->rate > 0)) {
-        return atoll_fail(err, ATOLL_EUSAGE,
-                          "recipe: %u epochs, batch of %u, rate %g (1 to 10000, 1 to 4096, above 0 expected)",
-                          p->epochs, p->batch, p->rate);
+        return atoll_fail(
+            err, ATOLL_EUSAGE,
+            "recipe: %u epochs, batch of %u, rate %g (1 to 10000, 1 to 4096, above 0 expected)",
+            p->epochs, p->batch, p->rate);
     }
     if (q->dir != NULL && strlen(q->dir) > 1024) {
         return atoll_fail(err, ATOLL_EUSAGE, "the directory's name is too long");
@@ -296,10 +299,14 @@ static int open_run(struct run *r, struct atoll_err *err)
         return rc;
     }
     r->n_train = r->feed.info.n[ATOLL_PART_TRAIN];
+    if (q->limit > 0 && q->limit < r->n_train) {
+        r->n_train = q->limit;
+    }
     r->steps_an_epoch = r->n_train / p->batch;
     r->steps = r->steps_an_epoch * p->epochs;
     if (r->steps_an_epoch == 0 || r->n_train > UINT32_MAX) {
-        return atoll_fail(err, ATOLL_EINPUT, "data %s: %llu training images (at least a batch of %u expected)",
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "data %s: %llu training images (at least a batch of %u expected)",
                           r->feed.info.name, (unsigned long long)r->n_train, p->batch);
     }
     const uint32_t classes = atoll_net_classes(q->net);
@@ -314,8 +321,7 @@ static int open_run(struct run *r, struct atoll_err *err)
         rc = atoll__teacher_open(q->rt, p->teacher, &r->feed, classes, &r->teacher, err);
     }
     rc = rc ? rc : make_key(r, err);
-    const struct atoll_trainer_opts o = {.batch = p->batch, .threads = q->threads,
-        .seed = q->seed};
+    const struct atoll_trainer_opts o = {.batch = p->batch, .threads = q->threads, .seed = q->seed};
     rc = rc ? rc : atoll_trainer_open(q->net, &o, &r->t, err);
     return rc || q->dir == NULL ? rc : make_dir(q->dir, err);
 }
@@ -369,8 +375,9 @@ static int finish_run(struct run *r, struct atoll_train_result *out, struct atol
     double loss = 0;
     int rc = r->q->dir ? write_models(r, err) : 0;
     rc = rc ? rc : hash_weights(r, out->weights_sha256, err);
-    rc = rc ? rc : atoll__train_evaluate(r->t, &r->feed, ATOLL_PART_TEST, &out->correct_test,
-                                         &loss, err);
+    rc =
+        rc ? rc
+           : atoll__train_evaluate(r->t, &r->feed, ATOLL_PART_TEST, &out->correct_test, &loss, err);
     out->images_test = r->feed.info.n[ATOLL_PART_TEST];
     out->parameters = atoll_net_parameters(r->q->net);
     out->threads = r->q->threads ? r->q->threads : 1;

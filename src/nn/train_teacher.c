@@ -32,9 +32,10 @@ int atoll__teacher_open(const struct atoll_runtime *rt, const char *path,
         (void)atoll_interp_inputs(t->interp, &n_in);
         const struct atoll_interp_tensor *o = atoll_interp_outputs(t->interp, &n_out);
         if (n_in != 1 || n_out != 1 || atoll_interp_elements(o) != classes) {
-            rc = atoll_fail(err, ATOLL_EINPUT,
-                            "teacher %s: %u inputs and %u outputs (1 and 1 with %u scores expected)",
-                            path, n_in, n_out, classes);
+            rc =
+                atoll_fail(err, ATOLL_EINPUT,
+                           "teacher %s: %u inputs and %u outputs (1 and 1 with %u scores expected)",
+                           path, n_in, n_out, classes);
         }
     }
     if (rc != 0) {

@@ -49,8 +49,8 @@ static int find_node(const struct atoll_net *net, const struct atoll_yaml *y, ui
 }
 
 /* A name or a list of names; without: the layer before. */
-static int read_sources(const struct atoll_net *net, const struct atoll_yaml *from,
-                        uint32_t in[64], uint32_t *n, struct atoll_err *err)
+static int read_sources(const struct atoll_net *net, const struct atoll_yaml *from, uint32_t in[64],
+                        uint32_t *n, struct atoll_err *err)
 {
     if (from == NULL) {
         in[0] = net->n_nodes - 1;
@@ -100,9 +100,11 @@ static int op_of(const struct atoll_yaml *y, const char *text, enum atoll_net_op
             return 0;
         }
     }
-    return atoll_yaml_fail(atoll_yaml_get(y, "op"), err,
-                           "\"%s\" is no operation (conv, dense, batch_norm, relu, relu6, max_pool, "
-                           "avg_pool, global_pool, add, concat, pad expected)", text);
+    return atoll_yaml_fail(
+        atoll_yaml_get(y, "op"), err,
+        "\"%s\" is no operation (conv, dense, batch_norm, relu, relu6, max_pool, "
+        "avg_pool, global_pool, add, concat, pad expected)",
+        text);
 }
 
 /* The operations that follow a layer in the same line: norm, then activation. The last one bears
@@ -124,8 +126,10 @@ static int add_line(struct atoll_net *net, const struct atoll_yaml *y, const str
     int rc = atoll_net_add(net, node, &at, err);
     if (rc == 0 && l->norm) {
         const uint32_t in = at;
-        const struct atoll_net_node n = {.op = ATOLL_NET_BATCH_NORM, .in = &in, .n_in = 1,
-            .name = l->activation ? NULL : l->name};
+        const struct atoll_net_node n = {.op = ATOLL_NET_BATCH_NORM,
+                                         .in = &in,
+                                         .n_in = 1,
+                                         .name = l->activation ? NULL : l->name};
         rc = atoll_net_add(net, &n, &at, err);
     }
     if (rc == 0 && l->activation != NULL) {
@@ -144,8 +148,9 @@ static int add_layer(struct atoll_net *net, const struct atoll_yaml *y, struct a
     uint32_t in[64];
     struct atoll_net_node node = {.in = in};
     int rc = atoll_yaml_expect(y, ATOLL_YAML_MAP, err);
-    rc = rc ? rc : atoll_yaml_read(y, layer_fields,
-                                   sizeof layer_fields / sizeof layer_fields[0], &l, err);
+    rc = rc ? rc
+            : atoll_yaml_read(y, layer_fields, sizeof layer_fields / sizeof layer_fields[0], &l,
+                              err);
     rc = rc ? rc : op_of(y, l.op, &node.op, err);
     rc = rc ? rc : read_sources(net, l.from, in, &node.n_in, err);
     rc = rc ? rc : read_pad(l.pad, node.pad, err);
@@ -156,8 +161,8 @@ static int add_layer(struct atoll_net *net, const struct atoll_yaml *y, struct a
     if (l.padding != NULL && strcmp(l.padding, "valid") == 0) {
         node.padding = ATOLL_PADDING_VALID;
     } else if (l.padding != NULL && strcmp(l.padding, "same") != 0) {
-        return atoll_yaml_fail(atoll_yaml_get(y, "padding"), err,
-                               "\"%s\" (same or valid expected)", l.padding);
+        return atoll_yaml_fail(atoll_yaml_get(y, "padding"), err, "\"%s\" (same or valid expected)",
+                               l.padding);
     }
     const int32_t source = net->nodes[in[0]].channels;
     node.channels = (int32_t)(node.op == ATOLL_NET_DENSE ? l.units : l.filters);
@@ -200,7 +205,8 @@ static int read_network(const struct atoll_yaml_doc *doc, struct atoll_net **net
         rc = atoll_yaml_int(y, 1, ATOLL_NET_SIDE_MAX, &v[n++], err);
     }
     struct atoll_net *made = NULL;
-    rc = rc ? rc : atoll_net_create(f.name, (int32_t)v[0], (int32_t)v[1], (int32_t)v[2], &made, err);
+    rc =
+        rc ? rc : atoll_net_create(f.name, (int32_t)v[0], (int32_t)v[1], (int32_t)v[2], &made, err);
     for (const struct atoll_yaml *y = rc ? NULL : f.layers->first; y != NULL && rc == 0;
          y = y->next) {
         rc = add_layer(made, y, err);
@@ -246,7 +252,7 @@ struct recipe_file {
 };
 #define REAL(name, low, high)                                                                      \
     {                                                                                              \
-        #name, ATOLL_YAML_DOUBLE, offsetof(struct recipe_file, name), false, low, high             \
+#name, ATOLL_YAML_DOUBLE, offsetof(struct recipe_file, name), false, low, high             \
     }
 static const struct atoll_yaml_field recipe_fields[] = {
     {"epochs", ATOLL_YAML_INT, offsetof(struct recipe_file, epochs), false, 1, 10000},
@@ -256,9 +262,14 @@ static const struct atoll_yaml_field recipe_fields[] = {
     {"flip", ATOLL_YAML_BOOL, offsetof(struct recipe_file, flip), false, 0, 0},
     {"shift", ATOLL_YAML_INT, offsetof(struct recipe_file, shift), false, 0, 64},
     {"teacher", ATOLL_YAML_STRING, offsetof(struct recipe_file, teacher), false, 0, 0},
-    REAL(rate, 1e-9, 1000), REAL(momentum, 0, 0.9999), REAL(weight_decay, 0, 1),
-    REAL(warm_up_frac, 0, 0.9), REAL(step_factor, 1e-6, 1), REAL(label_smoothing, 0, 0.9),
-    REAL(temperature, 0.1, 100), REAL(teacher_weight, 0, 1),
+    REAL(rate, 1e-9, 1000),
+    REAL(momentum, 0, 0.9999),
+    REAL(weight_decay, 0, 1),
+    REAL(warm_up_frac, 0, 0.9),
+    REAL(step_factor, 1e-6, 1),
+    REAL(label_smoothing, 0, 0.9),
+    REAL(temperature, 0.1, 100),
+    REAL(teacher_weight, 0, 1),
 };
 
 static int read_steps(const struct atoll_yaml *y, struct atoll_recipe *r, struct atoll_err *err)
@@ -295,11 +306,18 @@ static int put_teacher(const char *recipe, const char *teacher, struct atoll_rec
 static int read_recipe(const char *path, const struct atoll_yaml *root, struct atoll_recipe *r,
                        struct atoll_err *err)
 {
-    struct recipe_file f = {.epochs = r->epochs, .batch = r->batch, .shift = r->shift,
-        .rate = r->rate, .momentum = r->momentum, .weight_decay = r->weight_decay,
-        .warm_up_frac = r->warm_up_frac, .step_factor = r->step_factor,
-        .label_smoothing = r->label_smoothing, .temperature = r->temperature,
-        .teacher_weight = r->teacher_weight, .flip = r->flip};
+    struct recipe_file f = {.epochs = r->epochs,
+                            .batch = r->batch,
+                            .shift = r->shift,
+                            .rate = r->rate,
+                            .momentum = r->momentum,
+                            .weight_decay = r->weight_decay,
+                            .warm_up_frac = r->warm_up_frac,
+                            .step_factor = r->step_factor,
+                            .label_smoothing = r->label_smoothing,
+                            .temperature = r->temperature,
+                            .teacher_weight = r->teacher_weight,
+                            .flip = r->flip};
     int rc = atoll_yaml_read(root, recipe_fields, sizeof recipe_fields / sizeof recipe_fields[0],
                              &f, err);
     rc = rc ? rc : read_steps(f.step_frac, r, err);
@@ -307,7 +325,8 @@ static int read_recipe(const char *path, const struct atoll_yaml *root, struct a
     if (rc != 0) {
         return rc;
     }
-    if (f.schedule != NULL && strcmp(f.schedule, "cosine") != 0 && strcmp(f.schedule, "step") != 0) {
+    if (f.schedule != NULL && strcmp(f.schedule, "cosine") != 0 &&
+        strcmp(f.schedule, "step") != 0) {
         return atoll_yaml_fail(atoll_yaml_get(root, "schedule"), err,
                                "\"%s\" (cosine or step expected)", f.schedule);
     }
@@ -345,10 +364,19 @@ int atoll_recipe_open(const char *path, struct atoll_recipe *r, struct atoll_err
 
 struct atoll_recipe atoll_recipe_default(void)
 {
-    return (struct atoll_recipe){.epochs = 12, .batch = 64, .rate = 0.1, .momentum = 0.9,
-        .weight_decay = 5e-4, .schedule = ATOLL_SCHEDULE_COSINE, .warm_up_frac = 0.05,
-        .step_frac = {0.5, 0.75}, .n_steps = 2, .step_factor = 0.1, .flip = true,
-        .temperature = 4, .teacher_weight = 0.9};
+    return (struct atoll_recipe){.epochs = 12,
+                                 .batch = 64,
+                                 .rate = 0.1,
+                                 .momentum = 0.9,
+                                 .weight_decay = 5e-4,
+                                 .schedule = ATOLL_SCHEDULE_COSINE,
+                                 .warm_up_frac = 0.05,
+                                 .step_frac = {0.5, 0.75},
+                                 .n_steps = 2,
+                                 .step_factor = 0.1,
+                                 .flip = true,
+                                 .temperature = 4,
+                                 .teacher_weight = 0.9};
 }
 
 double atoll_recipe_rate(const struct atoll_recipe *r, uint64_t step, uint64_t steps)

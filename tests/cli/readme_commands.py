@@ -21,6 +21,9 @@ def run(line, where):
     if done.returncode == 4 and 'no TFLite runtime' in done.stderr:
         print(f'not run, there is no TFLite runtime: {line}')
         return
+    if done.returncode == 3 and 'was built without training' in done.stderr:
+        print(f'not run, built without training: {line}')
+        return
     assert done.returncode == 0, f'{line}\n  exit {done.returncode}: {done.stderr}'
     assert done.stdout or done.stderr, f'{line}: said nothing'
 
