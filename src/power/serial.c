@@ -405,7 +405,10 @@ static int serial_advance(void *state, struct atoll_meter *m, uint64_t t_ns, str
     struct serial *s = state;
     (void)t_ns;
     int rc = drain(s, m, err);
-    if (rc == 0 && atoll_now_ns() - s->port.last_arrival_ns > ms_ns(SILENCE_MS)) {
+    (void)pthread_mutex_lock(&s->port.lock);
+    const uint64_t last_ns = s->port.last_arrival_ns;
+    (void)pthread_mutex_unlock(&s->port.lock);
+    if (rc == 0 && atoll_now_ns() - last_ns > ms_ns(SILENCE_MS)) {
         rc = atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms", s->port.path,
                         SILENCE_MS);
     }

@@ -256,6 +256,48 @@ static void packing_there_and_back(void **state)
     }
 }
 
+/* A million DATA frames with 1 to 16 bits turned: none is taken for a frame. */
+static void a_million_damaged_frames(void **state)
+{
+    (void)state;
+    struct atoll_rng r;
+    struct atoll_wire_decoder d = {0};
+    uint64_t accepted = 0;
+    atoll_rng_seed(&r, test_seed() + 4);
+    for (size_t i = 0; i < 1000000; i++) {
+        uint16_t samples[32];
+        uint8_t bytes[ATOLL_WIRE_FRAME_MAX + 1];
+        for (size_t k = 0; k < 32; k++) {
+            samples[k] = (uint16_t)(i * 31 + k * 7) & 1023;
+        }
+        const struct atoll_wire_data scans = {
+            .config = 1, .first_scan = (uint32_t)i * 8, .n_scans = 8};
+        const size_t n = atoll_wire_encode_scans((uint8_t)i, &scans, samples, 32, 10, bytes);
+        const uint64_t flips = 1 + i % 16;
+        uint16_t turned[16];
+        for (size_t k = 0; k < flips; k++) {
+            bool fresh = false;
+            while (!fresh) { /* a bit that was turned twice would be whole again */
+                turned[k] = (uint16_t)atoll_rng_below(&r, n * 8);
+                fresh = true;
+                for (size_t before = 0; before < k; before++) {
+                    fresh = fresh && turned[before] != turned[k];
+                }
+            }
+            bytes[turned[k] / 8] = (uint8_t)(bytes[turned[k] / 8] ^ 1u << turned[k] % 8);
+        }
+        bytes[n] = 0;
+        for (size_t at = 0; at < n + 1;) {
+            struct atoll_wire_frame f;
+            bool got = false;
+            at += atoll_wire_decode(&d, bytes + at, n + 1 - at, &f, &got);
+            accepted += got;
+        }
+    }
+    assert_int_equal(accepted, 0);
+    assert_true(d.damaged >= 999999);
+}
+
 /* Plain reference of the packing: bit by bit. */
 static void pack_bits(uint8_t *out, const uint16_t *samples, size_t n, uint8_t bits)
 {
@@ -301,9 +343,9 @@ static void a_device_frames_scans_as_the_encoder_does(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(over_a_bad_line),
-                                       cmocka_unit_test(noise_is_no_frame),
-                                       cmocka_unit_test(packing_there_and_back),
-                                       cmocka_unit_test(a_device_frames_scans_as_the_encoder_does)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(over_a_bad_line), cmocka_unit_test(noise_is_no_frame),
+        cmocka_unit_test(a_million_damaged_frames), cmocka_unit_test(packing_there_and_back),
+        cmocka_unit_test(a_device_frames_scans_as_the_encoder_does)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
