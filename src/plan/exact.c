@@ -313,7 +313,8 @@ static uint32_t list_finals(const struct atoll__exact *x, const struct atoll__se
     return n;
 }
 
-static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, struct atoll_err *err)
+static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, bool again,
+                      struct atoll_err *err)
 {
     struct atoll__search s;
     struct atoll__mix mix = {.n = 0};
@@ -331,12 +332,14 @@ static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, struc
     for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
         rc = keep_label(x, &s, items[mix.items[i]].source, err);
     }
-    if (full) {
-        note_bound(x, &s, s.cut_short || mix.cut_short);
+    /* With the new value to beat, few pipelines or none are left that could overload anything. */
+    const bool repeat = rc == 0 && full && better && mix.binds && !again;
+    if (full && !repeat) {
+        note_bound(x, &s, s.cut_short || mix.cut_short || mix.binds);
     }
     atoll_free(items);
     atoll__search_finish(&s);
-    return rc;
+    return repeat ? rate_round(x, full, streams, true, err) : rc;
 }
 
 /* The number of streams not yet done that looked best at block boundaries; 0: all are done. */
@@ -358,11 +361,11 @@ static int rate_rounds(struct atoll__exact *x, bool full, struct atoll_err *err)
     bool done[ATOLL_TPUS_MAX + 1] = {false};
     int rc = 0;
     if (x->copy_us <= 0) {
-        return rate_round(x, full, x->draft->tpus, err);
+        return rate_round(x, full, x->draft->tpus, false, err);
     }
     uint32_t n = next_streams(x, done);
     while (rc == 0 && n > 0 && !(x->template.steps_max == 1 && x->n_best > 0)) {
-        rc = rate_round(x, full, n, err);
+        rc = rate_round(x, full, n, false, err);
         done[n] = true;
         n = next_streams(x, done);
     }

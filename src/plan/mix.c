@@ -177,6 +177,9 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
         out->items[out->n++] = k.labels[i].item;
     }
     out->steps = k.steps;
+    for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+        out->binds = out->binds || k.binds[r];
+    }
     out->cut_short = k.steps_max > 0 && k.steps > k.steps_max;
     atoll_free(k.labels);
     return rc;

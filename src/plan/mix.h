@@ -35,6 +35,8 @@ struct atoll__mix {
     uint32_t n;
     double rate_hz;   ///< after host and link have slowed it
     double energy_mj; ///< per inference
+    bool binds;       ///< some mix can overload what is shared: a slower pipeline, which the search
+                      ///< does not keep, may then be the better partner; not proven
     uint64_t steps;   ///< work done
     bool cut_short;   ///< the limit ended it: a better mix of these items may exist
 };

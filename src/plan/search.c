@@ -43,6 +43,9 @@ static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_
 {
     const struct atoll__goal *g = &s->goal;
     const double other = s->rate_of[s->tpus - tpus];
+    if (isinf(other) || interval_us <= 0) { /* no floors: the rest might be free */
+        return g->active_floor_mj < g->best;
+    }
     const double rate = 1 / interval_us + other;
     const double active = (active_mj / interval_us + g->active_floor_mj * other) / rate;
     return active + g->waiting_mw * 1e-6 / rate < g->best;
