@@ -55,8 +55,8 @@ static void look_at_tpus(struct atoll__runner *r)
     for (uint32_t i = 0; i < r->info.n_tpus; i++) {
         struct atoll_tpu_state state = {.temperature_c = NAN};
         if (atoll_device_tpu(r->q->device, i, &state, NULL) == 0) {
-            r->out->temperature_max_c = fmax(r->out->temperature_max_c,
-                                             state.temperature_c); /* fmax ignores NAN */
+            r->out->temperature_max_c =
+                fmax(r->out->temperature_max_c, state.temperature_c); /* fmax ignores NAN */
             r->out->throttled = r->out->throttled || state.throttled;
         }
     }
@@ -96,8 +96,8 @@ static uint32_t count_streams(const struct atoll__runner *r)
 /* Creation and the first inference of each pipeline that the workload will use. */
 static int start_pipes(struct atoll__runner *r)
 {
-    const bool all = r->q->workload.mode != ATOLL_WORK_LATENCY &&
-                     r->q->workload.mode != ATOLL_WORK_COLD;
+    const bool all =
+        r->q->workload.mode != ATOLL_WORK_LATENCY && r->q->workload.mode != ATOLL_WORK_COLD;
     const enum atoll_drive drive = all ? ATOLL_DRIVE_THREADED : ATOLL_DRIVE_CALLED;
     const uint64_t create_ns = atoll_device_now_ns(r->q->device);
     int rc = atoll__run_build(r);
@@ -125,11 +125,15 @@ static int phases(struct atoll__runner *r)
         return rc;
     }
     switch (r->q->workload.mode) {
-    case ATOLL_WORK_LATENCY: return atoll__run_closed(r);
-    case ATOLL_WORK_SATURATED: return atoll__run_saturated(r);
+    case ATOLL_WORK_LATENCY:
+        return atoll__run_closed(r);
+    case ATOLL_WORK_SATURATED:
+        return atoll__run_saturated(r);
     case ATOLL_WORK_RATE:
-    case ATOLL_WORK_POISSON: return atoll__run_open(r);
-    case ATOLL_WORK_COLD: break;
+    case ATOLL_WORK_POISSON:
+        return atoll__run_open(r);
+    case ATOLL_WORK_COLD:
+        break;
     }
     return atoll__run_window(r, 1);
 }
@@ -178,8 +182,8 @@ static int disconnect_meter(struct atoll__runner *r, int rc)
     if (info.fed) {
         (void)atoll_device_rail_sink(r->q->device, NULL, NULL, NULL);
     }
-    const int stop = atoll_meter_stop(r->q->meter, atoll_device_now_ns(r->q->device),
-                                      rc ? NULL : r->err);
+    const int stop =
+        atoll_meter_stop(r->q->meter, atoll_device_now_ns(r->q->device), rc ? NULL : r->err);
     return rc ? rc : stop;
 }
 
@@ -201,6 +205,27 @@ static int check(const struct atoll_run_request *q, struct atoll_err *err)
     return 0;
 }
 
+struct atoll_run_result atoll__run_no_result(void)
+{
+    return (struct atoll_run_result){.p50_us = {NAN, NAN, NAN},
+                                     .p90_us = NAN,
+                                     .p99_us = NAN,
+                                     .min_us = NAN,
+                                     .max_us = NAN,
+                                     .mean_us = NAN,
+                                     .stdev_us = NAN,
+                                     .first_us = NAN,
+                                     .cold_us = NAN,
+                                     .throughput_hz = NAN,
+                                     .window_s = NAN,
+                                     .energy_mj = NAN,
+                                     .energy_u95_mj = NAN,
+                                     .idle_w = NAN,
+                                     .mean_w = NAN,
+                                     .energy_idle_share_frac = NAN,
+                                     .temperature_max_c = NAN};
+}
+
 int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
               struct atoll_err *err)
 {
@@ -208,23 +233,7 @@ int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
     if (rc) {
         return rc;
     }
-    struct atoll_run_result result = {.p50_us = {NAN, NAN, NAN},
-                                      .p90_us = NAN,
-                                      .p99_us = NAN,
-                                      .min_us = NAN,
-                                      .max_us = NAN,
-                                      .mean_us = NAN,
-                                      .stdev_us = NAN,
-                                      .first_us = NAN,
-                                      .cold_us = NAN,
-                                      .throughput_hz = NAN,
-                                      .window_s = NAN,
-                                      .energy_mj = NAN,
-                                      .energy_u95_mj = NAN,
-                                      .idle_w = NAN,
-                                      .mean_w = NAN,
-                                      .energy_idle_share_frac = NAN,
-                                      .temperature_max_c = NAN};
+    struct atoll_run_result result = atoll__run_no_result();
     struct atoll__runner r = {.q = q, .out = &result, .err = err};
     atoll_arena_init(&r.arena);
     atoll_device_info(q->device, &r.info);

@@ -94,6 +94,8 @@ struct atoll__happened {
 };
 
 /* run_pipes.c */
+/** A result in which nothing is known. */
+struct atoll_run_result atoll__run_no_result(void);
 int atoll__run_build(struct atoll__runner *r);
 void atoll__run_free(struct atoll__runner *r);
 /** Is there room for one more item in front of the first stage? */

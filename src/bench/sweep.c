@@ -11,6 +11,7 @@
  * that was not yet counted.
  */
 #include "experiment_internal.h"
+#include "run_internal.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -44,8 +45,8 @@ static int open_meter(const struct atoll_experiment *e, uint64_t seed, bool keep
                       struct atoll_meter **m, struct atoll_err *err)
 {
     struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
-    const uint32_t n = e->board->n_rails < ATOLL_METER_RAILS_MAX ? e->board->n_rails
-                                                                 : ATOLL_METER_RAILS_MAX;
+    const uint32_t n =
+        e->board->n_rails < ATOLL_METER_RAILS_MAX ? e->board->n_rails : ATOLL_METER_RAILS_MAX;
     for (uint32_t i = 0; i < n; i++) {
         rails[i] = (struct atoll_meter_rail){e->board->rails[i].name, e->board->rails[i].volt};
     }
@@ -136,25 +137,6 @@ static void copy_figures(const struct atoll_run_result *r, struct atoll_run_row 
     row->meter_lost_scans = (int64_t)r->total.lost_scans;
 }
 
-static struct atoll_run_result no_result(void)
-{
-    return (struct atoll_run_result){.p50_us = {NAN, NAN, NAN},
-                                     .p90_us = NAN,
-                                     .p99_us = NAN,
-                                     .min_us = NAN,
-                                     .max_us = NAN,
-                                     .mean_us = NAN,
-                                     .stdev_us = NAN,
-                                     .first_us = NAN,
-                                     .cold_us = NAN,
-                                     .throughput_hz = NAN,
-                                     .energy_mj = NAN,
-                                     .energy_u95_mj = NAN,
-                                     .energy_idle_share_frac = NAN,
-                                     .mean_w = NAN,
-                                     .temperature_max_c = NAN};
-}
-
 static int put_rails(struct sweep *w, int64_t run, const struct atoll_run_result *r,
                      struct atoll_err *err)
 {
@@ -189,7 +171,7 @@ static int put_run(struct sweep *w, const struct atoll__unit *u, const struct ou
 {
     char workload[48];
     const bool done = o->code == 0;
-    const struct atoll_run_result none = no_result();
+    const struct atoll_run_result none = atoll__run_no_result();
     struct atoll_run_row row = atoll__sweep_key(w->e, u, workload);
     copy_figures(done ? &o->r : &none, &row);
     row.status = done ? "done" : "failed";

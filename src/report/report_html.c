@@ -252,23 +252,14 @@ static int fill_page(struct page *p)
     return p->b->failed ? atoll_fail_nomem(p->err, "the page", p->b->size) : 0;
 }
 
+static int fill_html(struct atoll_store *s, const struct atoll__data *d,
+                     const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err)
+{
+    struct page p = {.store = s, .d = d, .v = v, .b = b, .err = err};
+    return fill_page(&p);
+}
+
 int atoll__write_html(struct atoll_store *s, const char *path, struct atoll_err *err)
 {
-    struct atoll__data d;
-    struct atoll_verdict v = {0};
-    struct atoll_buf b = {0};
-    int e = atoll__report_load(s, NULL, &d, err);
-    if (e) {
-        return e;
-    }
-    e = atoll__report_verdict(&d, &v, err);
-    if (!e) {
-        struct page p = {.store = s, .d = &d, .v = &v, .b = &b, .err = err};
-        e = fill_page(&p);
-    }
-    e = e ? e : atoll_write_file(path, b.data, b.size, err);
-    atoll_buf_finish(&b);
-    atoll_verdict_finish(&v);
-    atoll__report_unload(&d);
-    return e;
+    return atoll__report_write(s, path, fill_html, err);
 }

@@ -149,6 +149,13 @@ int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, str
                          struct atoll_err *err);
 int atoll__write_html(struct atoll_store *s, const char *path, struct atoll_err *err);
 int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *err);
+/** Fills the text of one report from what was read and judged. */
+typedef int (*atoll__report_fill)(struct atoll_store *s, const struct atoll__data *d,
+                                  const struct atoll_verdict *v, struct atoll_buf *b,
+                                  struct atoll_err *err);
+/** Reads, judges, fills and writes the file. */
+int atoll__report_write(struct atoll_store *s, const char *path, atoll__report_fill fill,
+                        struct atoll_err *err);
 int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err);
 int atoll__write_markdown(struct atoll_store *s, const char *path, struct atoll_err *err);
 

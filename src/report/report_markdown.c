@@ -45,7 +45,7 @@ static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t be
     atoll_buf_puts(b, " |");
 }
 
-static void put_table(struct atoll__data *d, struct atoll_buf *b)
+static void put_table(const struct atoll__data *d, struct atoll_buf *b)
 {
     atoll_buf_puts(b, "| model | streams on one TPU | least time | most throughput | least energy "
                       "|\n|---|---|---|---|---|\n");
@@ -60,7 +60,7 @@ static void put_table(struct atoll__data *d, struct atoll_buf *b)
     }
 }
 
-static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b)
+static void put_all(const struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b)
 {
     const char *model = NULL;
     atoll_buf_puts(b, "# ");
@@ -89,23 +89,16 @@ static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct
     }
 }
 
+static int fill_markdown(struct atoll_store *s, const struct atoll__data *d,
+                         const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err)
+{
+    (void)s;
+    (void)err;
+    put_all(d, v, b);
+    return 0;
+}
+
 int atoll__write_markdown(struct atoll_store *s, const char *path, struct atoll_err *err)
 {
-    struct atoll__data d;
-    struct atoll_verdict v = {0};
-    struct atoll_buf b = {0};
-    int e = atoll__report_load(s, NULL, &d, err);
-    if (e) {
-        return e;
-    }
-    e = atoll__report_verdict(&d, &v, err);
-    if (!e) {
-        put_all(&d, &v, &b);
-        e = b.failed ? atoll_fail_nomem(err, "the text", b.size)
-                     : atoll_write_file(path, b.data, b.size, err);
-    }
-    atoll_buf_finish(&b);
-    atoll_verdict_finish(&v);
-    atoll__report_unload(&d);
-    return e;
+    return atoll__report_write(s, path, fill_markdown, err);
 }

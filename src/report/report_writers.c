@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err)
+int atoll__report_write(struct atoll_store *s, const char *path, atoll__report_fill fill,
+                        struct atoll_err *err)
 {
     struct atoll__data d;
     struct atoll_verdict v = {0};
@@ -14,12 +15,20 @@ int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err 
         return e;
     }
     e = atoll__report_verdict(&d, &v, err);
-    e = e ? e : atoll__report_block(s, &d, &v, &b, err);
-    e = e ? e : atoll_write_file(path, b.data, b.size, err);
+    e = e ? e : fill(s, &d, &v, &b, err);
+    if (!e) {
+        e = b.failed ? atoll_fail_nomem(err, "the report", b.size)
+                     : atoll_write_file(path, b.data, b.size, err);
+    }
     atoll_buf_finish(&b);
     atoll_verdict_finish(&v);
     atoll__report_unload(&d);
     return e;
+}
+
+int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err)
+{
+    return atoll__report_write(s, path, atoll__report_block, err);
 }
 
 /* Reads and judges everything, writes nothing: for benchmarks and as a check of a database. */
