@@ -252,8 +252,8 @@ static int fill_page(struct page *p)
     return p->b->failed ? atoll_fail_nomem(p->err, "the page", p->b->size) : 0;
 }
 
-static int fill_html(struct atoll_store *s, const struct atoll__data *d,
-                     const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err)
+static int fill_html(struct atoll_store *s, struct atoll__data *d, const struct atoll_verdict *v,
+                     struct atoll_buf *b, struct atoll_err *err)
 {
     struct page p = {.store = s, .d = d, .v = v, .b = b, .err = err};
     return fill_page(&p);

@@ -149,8 +149,8 @@ int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, str
                          struct atoll_err *err);
 int atoll__write_html(struct atoll_store *s, const char *path, struct atoll_err *err);
 int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *err);
-/** Fills the text of one report from what was read and judged. */
-typedef int (*atoll__report_fill)(struct atoll_store *s, const struct atoll__data *d,
+/** Fills the text of one report from what was read and judged; may use the arena of the data. */
+typedef int (*atoll__report_fill)(struct atoll_store *s, struct atoll__data *d,
                                   const struct atoll_verdict *v, struct atoll_buf *b,
                                   struct atoll_err *err);
 /** Reads, judges, fills and writes the file. */

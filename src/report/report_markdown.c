@@ -45,7 +45,7 @@ static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t be
     atoll_buf_puts(b, " |");
 }
 
-static void put_table(const struct atoll__data *d, struct atoll_buf *b)
+static void put_table(struct atoll__data *d, struct atoll_buf *b)
 {
     atoll_buf_puts(b, "| model | streams on one TPU | least time | most throughput | least energy "
                       "|\n|---|---|---|---|---|\n");
@@ -60,7 +60,7 @@ static void put_table(const struct atoll__data *d, struct atoll_buf *b)
     }
 }
 
-static void put_all(const struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b)
+static void put_all(struct atoll__data *d, const struct atoll_verdict *v, struct atoll_buf *b)
 {
     const char *model = NULL;
     atoll_buf_puts(b, "# ");
@@ -89,7 +89,7 @@ static void put_all(const struct atoll__data *d, const struct atoll_verdict *v, 
     }
 }
 
-static int fill_markdown(struct atoll_store *s, const struct atoll__data *d,
+static int fill_markdown(struct atoll_store *s, struct atoll__data *d,
                          const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err)
 {
     (void)s;

@@ -26,9 +26,15 @@ int atoll__report_write(struct atoll_store *s, const char *path, atoll__report_f
     return e;
 }
 
+static int fill_json(struct atoll_store *s, struct atoll__data *d, const struct atoll_verdict *v,
+                     struct atoll_buf *b, struct atoll_err *err)
+{
+    return atoll__report_block(s, d, v, b, err);
+}
+
 int atoll__write_json(struct atoll_store *s, const char *path, struct atoll_err *err)
 {
-    return atoll__report_write(s, path, atoll__report_block, err);
+    return atoll__report_write(s, path, fill_json, err);
 }
 
 /* Reads and judges everything, writes nothing: for benchmarks and as a check of a database. */
