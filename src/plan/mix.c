@@ -35,19 +35,6 @@ static bool at_least_as_good(const struct knapsack *k, const struct label *a, co
     return true;
 }
 
-/* A mix with more rate loads host and link more; that counts only where some mix can overload them.
- */
-static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
-                         uint32_t tpus)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
-            const double most = items[i].load_frac[r] * tpus / items[i].tpus;
-            k->binds[r] = k->binds[r] || most > 1;
-        }
-    }
-}
-
 /* The most that TPUs can give when nothing is shared, so that labels without hope are dropped. */
 static void find_most(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
                       uint32_t tpus)
@@ -74,6 +61,20 @@ static bool hopeless(const struct knapsack *k, const struct atoll__mix_goal *g,
     const double rate_hz = x->rate_hz + k->most_hz[g->tpus - tpus];
     return k->by_energy ? k->least_mj + g->waiting_mw / rate_hz >= g->best
                         : 1e6 / rate_hz >= g->best;
+}
+
+/* A mix with more rate loads host and link more; that counts only where some mix that might be the
+ * best can overload them. */
+static void find_binding(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
+                         const struct atoll__mix_goal *g)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct label own = {.rate_hz = items[i].rate_hz};
+        for (int r = 0; r < ATOLL__MIX_SHARED && !hopeless(k, g, &own, items[i].tpus); r++) {
+            const double most = items[i].load_frac[r] * g->tpus / items[i].tpus;
+            k->binds[r] = k->binds[r] || most > 1;
+        }
+    }
 }
 
 static int add(struct knapsack *k, uint32_t tpus, const struct label *x, struct atoll_err *err)
@@ -157,8 +158,8 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
     struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY,
                          .steps_max = goal->steps_max};
     memset(k.heads, 0xff, sizeof k.heads);
-    find_binding(&k, items, n_items, goal->tpus);
     find_most(&k, items, n_items, goal->tpus);
+    find_binding(&k, items, n_items, goal);
     memset(out, 0, sizeof *out);
     const struct label empty = {.item = NONE, .previous = NONE, .next = NONE};
     int rc = add(&k, 0, &empty, err);

@@ -275,9 +275,11 @@ static void equals_brute_force(void **state)
                 n_proven += proven;
                 if ((!equal && (proven || !w.shared)) || (!proven && !w.shared) ||
                     found < best[o] * (1 - 1e-9) || lower > best[o] * (1 + 1e-9)) {
-                    fail_msg("round %d, %s, %s floors, shared %d, copies %g: %.12g, brute force %.12g, bound %.12g",
+                    fail_msg("round %d, %s, %s floors, shared %d, copies %g: %.12g, brute force "
+                             "%.12g, bound %.12g",
                              round, atoll_objective_name((enum atoll_objective)o),
-                             floors ? "with" : "without", w.shared, w.board.drive[1][1].copy_interval_us.value, found, best[o], lower);
+                             floors ? "with" : "without", w.shared,
+                             w.board.drive[1][1].copy_interval_us.value, found, best[o], lower);
                 }
             }
         }
