@@ -16,7 +16,8 @@ struct knapsack {
     uint32_t n;
     uint32_t heads[ATOLL_TPUS_MAX + 1];
     bool by_energy, binds[ATOLL__MIX_SHARED];
-    double most_hz[ATOLL_TPUS_MAX + 1]; ///< rate on up to so many TPUs, nothing shared counted
+    /** Rate on up to so many TPUs with up to so many streams, nothing shared counted. */
+    double most_hz[ATOLL_TPUS_MAX + 1][ATOLL_TPUS_MAX + 1];
     uint64_t steps, steps_max;
     double least_mj; ///< energy above idle of an inference, at least
 };
@@ -37,19 +38,23 @@ static bool at_least_as_good(const struct knapsack *k, const struct label *a, co
 
 /* The most that TPUs can give when nothing is shared, so that labels without hope are dropped. */
 static void find_most(struct knapsack *k, const struct atoll__mix_item *items, uint32_t n,
-                      uint32_t tpus)
+                      const struct atoll__mix_goal *g)
 {
     k->least_mj = INFINITY;
     for (uint32_t i = 0; i < n; i++) {
         k->least_mj = fmin(k->least_mj, items[i].active_mw / items[i].rate_hz);
     }
-    for (uint32_t t = 1; t <= tpus; t++) {
-        k->most_hz[t] = k->most_hz[t - 1];
-        for (uint32_t i = 0; i < n; i++) {
-            if (items[i].tpus <= t) {
-                k->most_hz[t] =
-                    fmax(k->most_hz[t], items[i].rate_hz + k->most_hz[t - items[i].tpus]);
+    for (uint32_t t = 1; t <= g->tpus; t++) {
+        for (uint32_t s = 1; s <= g->streams_max; s++) {
+            double most_hz = 0;
+            for (uint32_t i = 0; i < n; i++) {
+                if (items[i].tpus <= t && items[i].streams <= s) {
+                    most_hz =
+                        fmax(most_hz, items[i].rate_hz +
+                                          k->most_hz[t - items[i].tpus][s - items[i].streams]);
+                }
             }
+            k->most_hz[t][s] = most_hz;
         }
     }
 }
@@ -58,7 +63,7 @@ static void find_most(struct knapsack *k, const struct atoll__mix_item *items, u
 static bool hopeless(const struct knapsack *k, const struct atoll__mix_goal *g,
                      const struct label *x, uint32_t tpus)
 {
-    const double rate_hz = x->rate_hz + k->most_hz[g->tpus - tpus];
+    const double rate_hz = x->rate_hz + k->most_hz[g->tpus - tpus][g->streams_max - x->streams];
     return k->by_energy ? k->least_mj + g->waiting_mw / rate_hz >= g->best
                         : 1e6 / rate_hz >= g->best;
 }
@@ -69,8 +74,11 @@ static void find_binding(struct knapsack *k, const struct atoll__mix_item *items
                          const struct atoll__mix_goal *g)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const struct label own = {.rate_hz = items[i].rate_hz};
-        for (int r = 0; r < ATOLL__MIX_SHARED && !hopeless(k, g, &own, items[i].tpus); r++) {
+        const struct label own = {.rate_hz = items[i].rate_hz, .streams = items[i].streams};
+        if (own.streams > g->streams_max || hopeless(k, g, &own, items[i].tpus)) {
+            continue;
+        }
+        for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
             const double most = items[i].load_frac[r] * g->tpus / items[i].tpus;
             k->binds[r] = k->binds[r] || most > 1;
         }
@@ -158,7 +166,7 @@ int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
     struct knapsack k = {.by_energy = goal->objective == ATOLL_OBJECTIVE_ENERGY,
                          .steps_max = goal->steps_max};
     memset(k.heads, 0xff, sizeof k.heads);
-    find_most(&k, items, n_items, goal->tpus);
+    find_most(&k, items, n_items, goal);
     find_binding(&k, items, n_items, goal);
     memset(out, 0, sizeof *out);
     const struct label empty = {.item = NONE, .previous = NONE, .next = NONE};
