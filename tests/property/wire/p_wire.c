@@ -302,7 +302,7 @@ static void a_million_damaged_frames(void **state)
 static void pack_bits(uint8_t *out, const uint16_t *samples, size_t n, uint8_t bits)
 {
     for (size_t i = 0; i < n * bits; i++) {
-        const unsigned bit = samples[i / bits] >> i % bits & 1u;
+        const unsigned bit = ((unsigned)samples[i / bits] >> (i % bits)) & 1u;
         out[i / 8] = (uint8_t)((i % 8 == 0 ? 0 : out[i / 8]) | bit << i % 8);
     }
 }
