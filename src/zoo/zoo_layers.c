@@ -253,6 +253,21 @@ int32_t atoll__net_concat(struct atoll__net *n, const int32_t *x, uint32_t count
                                                .attr = attr});
 }
 
+/* a + b with the activation fused, written into tensor y. */
+static int32_t add_into(struct atoll__net *n, int32_t a, int32_t b, int32_t y,
+                        enum atoll_activation act)
+{
+    const int32_t in[2] = {a, b};
+    struct atoll_op_attr attr = atoll_op_attr_default();
+    attr.activation = act;
+    return atoll__net_op(n, &(struct atoll_op){.code = ATOLL_OP_ADD,
+                                               .inputs = in,
+                                               .n_inputs = 2,
+                                               .outputs = &y,
+                                               .n_outputs = 1,
+                                               .attr = attr});
+}
+
 int32_t atoll__net_add(struct atoll__net *n, int32_t a, int32_t b, enum atoll_activation act) {
     const struct map ma = map_of(n, a);
     const struct map mb = map_of(n, b);
@@ -264,15 +279,7 @@ int32_t atoll__net_add(struct atoll__net *n, int32_t a, int32_t b, enum atoll_ac
     }
     const int32_t shape[4] = {1, ma.h, ma.w, ma.c};
     const int32_t y = atoll__net_activation(n, "add", 4, shape, range_of(act, false));
-    const int32_t in[2] = {a, b};
-    struct atoll_op_attr attr = atoll_op_attr_default();
-    attr.activation = act;
-    return atoll__net_op(n, &(struct atoll_op){.code = ATOLL_OP_ADD,
-                                               .inputs = in,
-                                               .n_inputs = 2,
-                                               .outputs = &y,
-                                               .n_outputs = 1,
-                                               .attr = attr});
+    return add_into(n, a, b, y, act);
 }
 
 int32_t atoll__net_mul(struct atoll__net *n, int32_t a, int32_t b) {
@@ -290,15 +297,7 @@ int32_t atoll__net_norm_relu(struct atoll__net *n, int32_t x) {
     x = atoll__net_simple(n, ATOLL_OP_MUL, x, gamma, scaled);
     const int32_t beta = atoll__net_weights(n, 1, &m.c, -1, 1, 0.25);
     const int32_t y = atoll__net_activation(n, "add", 4, shape, ATOLL__RANGE_RELU);
-    const int32_t in[2] = {x, beta};
-    struct atoll_op_attr attr = atoll_op_attr_default();
-    attr.activation = ATOLL_ACT_RELU;
-    return atoll__net_op(n, &(struct atoll_op){.code = ATOLL_OP_ADD,
-                                               .inputs = in,
-                                               .n_inputs = 2,
-                                               .outputs = &y,
-                                               .n_outputs = 1,
-                                               .attr = attr});
+    return add_into(n, x, beta, y, ATOLL_ACT_RELU);
 }
 
 int32_t atoll__net_unary(struct atoll__net *n, enum atoll_opcode code, int32_t x,
