@@ -58,15 +58,33 @@ struct atoll_stage {
     uint32_t n_ops;
     struct atoll_stage_cost cost;
 };
+/** How a pipeline holds its TPUs. */
+enum atoll_sharing {
+    ATOLL_SHARING_NONE,       ///< they are its own
+    ATOLL_SHARING_RELOAD,     ///< pipelines of its group take turns; who comes after another model
+                              ///< loads its parameters anew
+    ATOLL_SHARING_CO_COMPILED ///< pipelines of its group were compiled together: each keeps its
+                              ///< part of the cache
+};
+ATOLL_API const char *atoll_sharing_name(enum atoll_sharing s); ///< "own", "reload", "co_compiled"
+
 struct atoll_pipeline {
     uint32_t model; ///< index into atoll_plan.models
     struct atoll_stage *stages;
     uint32_t n_stages;
     double latency_us, interval_us;
+    enum atoll_sharing sharing;
+    uint32_t group; ///< pipelines of one group have one stage, on the same TPUs; only with sharing
+    double reload_frac; ///< RELOAD: share of its inferences that load anew, at most
 };
 struct atoll_plan_model {
     const char *path; ///< model argument
     char sha256[65];  ///< "" when not asked for
+    /* in a plan for rates; else NAN */
+    double rate_hz;     ///< to be served
+    double capacity_hz; ///< served at most, while the others keep their rates
+    double latency_us; ///< mean over its inferences, one input in an empty system, reloads included
+    double latency_worst_us;
 };
 /** A plan. Owned; atoll_plan_close. Unknown figures are NAN (null in JSON). */
 struct atoll_plan {
@@ -94,9 +112,19 @@ struct atoll_plan {
     const char *streams;             ///< sentence: what streams and how much
     const char *next_tpu;            ///< sentence: what one more TPU would bring; NULL when unknown
     const char *assumption;          ///< sentence: the assumption that matters most; NULL when none
-    struct atoll_arena *arena;       ///< private
+    /* of a plan for rates; else NAN */
+    double headroom; ///< all rates may grow by this factor; below 1: they are not served
+    double power_w;  ///< whole board at these rates
+    double utilisation_max_frac; ///< how full a stage, the host or the link may be
+    const char *fullest;         ///< sentence: what is fullest at these rates; NULL
+    struct atoll_arena *arena;   ///< private
 };
 ATOLL_API void atoll_plan_close(struct atoll_plan **p);
+
+/** Operators first..last of a model (file order), which no cut may part. */
+struct atoll_together {
+    uint32_t model, first, last;
+};
 
 struct atoll_plan_request {
     const struct atoll_cost *const *models; ///< n_models costed models (borrowed)
@@ -114,6 +142,24 @@ struct atoll_plan_request {
     bool want_next_tpu;  ///< also plan for tpus+1 to say what it brings (costs time; compare: for
                          ///< the best plans only)
     double time_limit_s; ///< 0: none
+    /* What the plan must keep; all zero: nothing. Plans that break one are skipped, and `exact`
+     * says what would be possible. */
+    const double
+        *rates_hz; ///< n_models arrival rates that must be served. NULL: saturated; several
+                   ///< models then get the largest equal share of what each could do alone
+    double utilisation_max_frac; ///< with rates: how full a stage, the host or the link may be
+    const double *deadlines_us;  ///< n_models: the slowest pipeline's latency at most; 0: any
+    double max_w;                ///< power of the whole board at most; 0: any
+    double min_rate_hz;          ///< throughput of all together at least; 0: any
+    bool resident;               ///< nothing may stream
+    uint64_t without;            ///< bit t: TPU t is not used
+    const struct atoll_together *together;
+    uint32_t n_together;
+    /* What counts among plans whose `objective` is within tolerance_frac of the best. */
+    enum atoll_objective then[2];
+    uint32_t n_then;
+    double tolerance_frac;
+    bool by_worst; ///< several models: LATENCY is that of the slowest, not the mean over inferences
 };
 ATOLL_API struct atoll_plan_request atoll_plan_request_default(void);
 

@@ -2,6 +2,7 @@
 /* Solving one request. */
 #include "plan_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *atoll_objective_name(enum atoll_objective o)
@@ -10,10 +11,18 @@ const char *atoll_objective_name(enum atoll_objective o)
     return (unsigned)o < 3 ? names[o] : "?";
 }
 
+const char *atoll_sharing_name(enum atoll_sharing s)
+{
+    static const char *const names[] = {"own", "reload", "co_compiled"};
+    return (unsigned)s < 3 ? names[s] : "?";
+}
+
 struct atoll_plan_request atoll_plan_request_default(void)
 {
-    return (struct atoll_plan_request){
-        .tpus = 1, .strategy = "single", .objective = ATOLL_OBJECTIVE_LATENCY};
+    return (struct atoll_plan_request){.tpus = 1,
+                                       .strategy = "single",
+                                       .objective = ATOLL_OBJECTIVE_LATENCY,
+                                       .utilisation_max_frac = 0.9};
 }
 
 /* The strategy of a text and the argument behind its colon. */
@@ -79,6 +88,8 @@ static int fill_header(struct atoll__planner *pl, struct atoll_plan *p, const ch
         if (!p->models[i].path) {
             return atoll_fail_nomem(err, "a model's path", strlen(path));
         }
+        p->models[i].rate_hz = p->models[i].capacity_hz = NAN;
+        p->models[i].latency_us = p->models[i].latency_worst_us = NAN;
         memcpy(p->models[i].sha256, pl->sha256[i], sizeof pl->sha256[i]);
     }
     return 0;

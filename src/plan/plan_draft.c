@@ -19,6 +19,7 @@ int atoll__plan_create(struct atoll_plan **plan, struct atoll_err *err)
     p->latency_us = p->latency_u95_us = p->latency_worst_us = NAN;
     p->interval_us = p->throughput_hz = p->throughput_u95_hz = NAN;
     p->energy_mj = p->energy_u95_mj = p->lower_bound = p->gap_frac = NAN;
+    p->headroom = p->power_w = p->utilisation_max_frac = NAN;
     *plan = p;
     return 0;
 }

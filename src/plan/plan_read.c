@@ -187,7 +187,11 @@ static int read_model(struct reader *r, const json_t *j, uint32_t *index)
 {
     struct atoll_plan *p = r->plan;
     const json_t *model = json_object_get(j, "model");
-    struct atoll_plan_model m = {.path = NULL};
+    struct atoll_plan_model m = {.path = NULL,
+                                 .rate_hz = NAN,
+                                 .capacity_hz = NAN,
+                                 .latency_us = NAN,
+                                 .latency_worst_us = NAN};
     int code = read_text(r, model, "path", &m.path);
     if (code || !m.path) {
         return code ? code : fail_head(r, "pipelines[].model.path", "a path or zoo:NAME");
