@@ -147,9 +147,35 @@ ATOLL_API int atoll_device_tpu(struct atoll_device *d, uint32_t tpu, struct atol
 typedef void (*atoll_rail_fn)(void *user, uint64_t t_ns, const double *rail_mw, uint32_t n_rails);
 ATOLL_API int atoll_device_rail_sink(struct atoll_device *d, atoll_rail_fn fn, void *user,
                                      struct atoll_err *err);
+/** What a TPU does, as far as power goes: waits (also for the host), moves tensors, loads
+ * parameters, streams parameters that compute does not hide, computes. */
+enum atoll_power_state {
+    ATOLL_STATE_IDLE,
+    ATOLL_STATE_TRANSFER,
+    ATOLL_STATE_LOAD,
+    ATOLL_STATE_STREAM,
+    ATOLL_STATE_COMPUTE,
+    ATOLL_STATES
+};
+/** "idle", "transfer", "load", "stream", "compute". */
+ATOLL_API const char *atoll_power_state_name(enum atoll_power_state s);
+/** The states as they change, in order of time: TPU `tpu` is in `state` from t_ns on. All begin
+ *  idle. Drivers that cannot see them answer ATOLL_EUNSUPPORTED; DONE events then say how long each
+ *  lasted, in the order input, load, compute, stream, output. */
+typedef void (*atoll_state_fn)(void *user, uint64_t t_ns, uint32_t tpu,
+                               enum atoll_power_state state);
+ATOLL_API int atoll_device_state_sink(struct atoll_device *d, atoll_state_fn fn, void *user,
+                                      struct atoll_err *err);
 /** Energy the engine itself counted since begin, for the test that compares it with the meter's;
  * the bench never reads it. */
 ATOLL_API int atoll_device_engine_mj(struct atoll_device *d, double *mj, struct atoll_err *err);
+/** The same by state, over all TPUs, without the rest of the board; for tests likewise. */
+struct atoll_engine_state {
+    double tpu_s, energy_mj;
+};
+ATOLL_API int atoll_device_engine_states(struct atoll_device *d,
+                                         struct atoll_engine_state out[ATOLL_STATES],
+                                         struct atoll_err *err);
 
 #ifdef __cplusplus
 }

@@ -33,16 +33,22 @@ struct atoll_meter_rail {
 struct atoll_meter_opts {
     const struct atoll_meter_rail *rails; ///< what is wired to which channel
     uint32_t n_rails; ///< 0: those that the meter knows of (serial, replay, the host's counters)
-    double rate_hz;  ///< scans per second; 0: the meter's default
-    uint64_t seed;   ///< synth: of its errors
-    bool ideal;      ///< synth: no noise, no quantization, no gain or zero error (tests)
-    bool keep_scans; ///< keep all scans for atoll_meter_trace
+    double rate_hz;   ///< scans per second; 0: the meter's default
+    uint64_t seed;    ///< synth: of its errors
+    bool ideal;       ///< synth: no noise, no quantization, no gain or zero error (tests)
+    bool keep_scans;  ///< keep all scans for atoll_meter_trace
 };
 /** ATOLL_EUSAGE: unknown kind (known ones listed); ATOLL_EDEVICE: cannot be opened. "none" gives *m
  * = NULL. */
 ATOLL_API int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o,
                                struct atoll_meter **m, struct atoll_err *err);
 ATOLL_API void atoll_meter_close(struct atoll_meter **m);
+
+/** In whose time a meter lives: in that of the device that feeds it, in that of a recording, or in
+ *  real time. ATOLL_EUSAGE: unknown kind. "none" counts as fed. */
+enum atoll_meter_time { ATOLL_METER_FED, ATOLL_METER_REPLAYED, ATOLL_METER_LIVE };
+ATOLL_API int atoll_meter_time_of(const char *spec, enum atoll_meter_time *out,
+                                  struct atoll_err *err);
 
 /** Meters that can be opened (beside "none"), for listings; NULL-terminated. */
 struct atoll_meter_driver; ///< impl/meter.h
@@ -53,8 +59,8 @@ struct atoll_meter_info {
     const char *description;  ///< sensor, firmware, calibration date
     enum atoll_origin origin; ///< SIMULATED for synth, MEASURED for hardware
     double rate_hz;
-    bool fed;         ///< wants atoll_meter_feed
-    uint32_t n_rails; ///< rails that atoll_meter_energy fills
+    bool fed;                             ///< wants atoll_meter_feed
+    uint32_t n_rails;                     ///< rails that atoll_meter_energy fills
     const struct atoll_meter_rail *rails; ///< borrowed while the meter is open
 };
 ATOLL_API void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out);
@@ -92,6 +98,12 @@ struct atoll_energy {
 ATOLL_API int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to,
                                  struct atoll_energy *rails, struct atoll_energy *total,
                                  struct atoll_err *err);
+
+/** The energy and uncertainty to expect of a window of `seconds` that follows marker `to` and goes
+ *  on as the one between the markers: same mean power, same steps at its ends. What stays a share
+ * of the energy however long it lasts is gain, zero and drift. */
+ATOLL_API int atoll_meter_foresee(struct atoll_meter *m, int32_t from, int32_t to, double seconds,
+                                  struct atoll_energy *out, struct atoll_err *err);
 
 /** Scans that are missing, in order; borrowed until the next call or close. */
 struct atoll_meter_gap {

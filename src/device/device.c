@@ -108,3 +108,30 @@ int atoll_device_engine_mj(struct atoll_device *d, double *mj, struct atoll_err 
     }
     return d->driver->engine_mj(d, mj, err);
 }
+
+const char *atoll_power_state_name(enum atoll_power_state s)
+{
+    static const char *const names[ATOLL_STATES] = {"idle", "transfer", "load", "stream",
+                                                    "compute"};
+    return (unsigned)s < ATOLL_STATES ? names[s] : "?";
+}
+
+int atoll_device_state_sink(struct atoll_device *d, atoll_state_fn fn, void *user,
+                            struct atoll_err *err)
+{
+    if (d->driver->state_sink == NULL) {
+        return atoll_fail(err, ATOLL_EUNSUPPORTED, "device %s does not see the states of its TPUs",
+                          d->driver->name);
+    }
+    return d->driver->state_sink(d, fn, user, err);
+}
+
+int atoll_device_engine_states(struct atoll_device *d, struct atoll_engine_state out[ATOLL_STATES],
+                               struct atoll_err *err)
+{
+    if (d->driver->engine_states == NULL) {
+        return atoll_fail(err, ATOLL_EUNSUPPORTED, "device %s does not count its own energy",
+                          d->driver->name);
+    }
+    return d->driver->engine_states(d, out, err);
+}

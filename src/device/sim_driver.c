@@ -369,6 +369,24 @@ static int sim_engine_mj(struct atoll_device *d, double *mj, struct atoll_err *e
     return 0;
 }
 
+static int sim_state_sink(struct atoll_device *d, atoll_state_fn fn, void *user,
+                          struct atoll_err *err)
+{
+    struct sim *s = sim_of(d);
+    (void)err;
+    s->state_fn = fn;
+    s->state_user = user;
+    return 0;
+}
+
+static int sim_engine_states(struct atoll_device *d, struct atoll_engine_state *out,
+                             struct atoll_err *err)
+{
+    (void)err;
+    atoll__sim_energy_states(sim_of(d), out);
+    return 0;
+}
+
 uint64_t atoll__device_sim_events(const struct atoll_device *d)
 {
     return sim_of_const(d)->events;
@@ -390,4 +408,6 @@ const struct atoll_driver atoll__device_sim = {
     .tpu = sim_tpu_state,
     .rail_sink = sim_rail_sink,
     .engine_mj = sim_engine_mj,
+    .state_sink = sim_state_sink,
+    .engine_states = sim_engine_states,
 };

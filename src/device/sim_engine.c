@@ -97,9 +97,9 @@ static bool layer(struct sim *s, uint32_t tpu, const struct sim_group *g)
     const bool computes = work(s, t, g->compute_ns * t->factor * (double)(1u << t->divider));
     const bool streams = flow(s, tpu, g->stream_mib, s->board->stream_us_per_mib.value * 1e3);
     if (computes) {
-        atoll__sim_state(s, tpu, SIM_COMPUTE, g->dynamic_mw);
+        atoll__sim_state(s, tpu, ATOLL_STATE_COMPUTE, g->dynamic_mw);
     } else if (streams) {
-        atoll__sim_state(s, tpu, SIM_STREAM, 0);
+        atoll__sim_state(s, tpu, ATOLL_STATE_STREAM, 0);
     }
     return computes || streams;
 }
@@ -115,9 +115,12 @@ static bool begin_phase(struct sim *s, uint32_t tpu, enum sim_phase phase)
     case PHASE_HOST:
         return work(s, t, (drive->rest_ns + s->copy_ns) * t->factor + draw_hiccup_ns(s));
     case PHASE_INPUT:
-        atoll__sim_state(s, tpu, SIM_TRANSFER, 0);
+        atoll__sim_state(s, tpu, ATOLL_STATE_TRANSFER, 0);
         return flow(s, tpu, slot->input_mib, drive->input_ns_per_mib);
     case PHASE_SETUP:
+        if (t->loading) {
+            atoll__sim_state(s, tpu, ATOLL_STATE_LOAD, 0);
+        }
         return t->loading && work(s, t, s->board->load_us.value * 1e3 * t->factor);
     case PHASE_LOAD:
         return t->loading && flow(s, tpu, slot->load_mib, s->board->load_us_per_mib.value * 1e3);
@@ -125,12 +128,12 @@ static bool begin_phase(struct sim *s, uint32_t tpu, enum sim_phase phase)
         if (!slot->streams || !work(s, t, s->board->stream_us.value * 1e3 * t->factor)) {
             return false;
         }
-        atoll__sim_state(s, tpu, SIM_STREAM, 0);
+        atoll__sim_state(s, tpu, ATOLL_STATE_STREAM, 0);
         return true;
     case PHASE_LAYER:
         return t->group < drive->n_groups && layer(s, tpu, &drive->groups[t->group++]);
     case PHASE_OUTPUT:
-        atoll__sim_state(s, tpu, SIM_TRANSFER, 0);
+        atoll__sim_state(s, tpu, ATOLL_STATE_TRANSFER, 0);
         return flow(s, tpu, slot->output_mib, drive->output_ns_per_mib);
     case PHASE_UNPACK:
         if (!work(s, t, drive->unpack_ns * t->factor)) {
@@ -264,7 +267,7 @@ static bool end_halves(struct sim *s, uint32_t tpu)
             t->compute_ns += s->now_ns - t->phase_ns;
             t->phase_ns = s->now_ns;
             if (t->flowing) {
-                atoll__sim_state(s, tpu, SIM_STREAM, 0);
+                atoll__sim_state(s, tpu, ATOLL_STATE_STREAM, 0);
             }
         }
     }
@@ -289,7 +292,7 @@ static void finish(struct sim *s, uint32_t tpu, struct atoll_device_event *ev)
                                       .output_ns = t->output_ns,
                                       .loaded = t->loading};
     t->inferences++;
-    atoll__sim_state(s, tpu, SIM_IDLE, 0);
+    atoll__sim_state(s, tpu, ATOLL_STATE_IDLE, 0);
     if (t->waiting > 0) {
         take_job(s, tpu);
     } else {

@@ -34,9 +34,6 @@
 /** The gasket driver polls the temperature each 5000 ms (module parameter temp_poll_interval). */
 #define SIM_POLL_NS 5000000000ull
 
-/** Power states, by what the TPU waits for or does. */
-enum sim_power { SIM_IDLE, SIM_TRANSFER, SIM_STREAM, SIM_COMPUTE };
-
 /** Consecutive layers that run as one: constant power, constant demand on the link. */
 struct sim_group {
     double compute_ns; ///< at full clock
@@ -102,12 +99,14 @@ struct sim_tpu {
     uint32_t divider;
     bool throttled;
     double temperature_c, leak_mw;
-    enum sim_power state;
+    enum atoll_power_state state;
     double dynamic_mw; ///< of the group under way, at full clock
     double power_mw;
     uint64_t power_since_ns;
-    double energy_pj; ///< mW * ns since begin
-    double tick_pj;   ///< the same since the last thermal tick
+    /* since begin, by state: mW * ns, and ns */
+    double energy_pj[ATOLL_STATES];
+    uint64_t state_ns[ATOLL_STATES];
+    double tick_pj; ///< since the last thermal tick
     uint64_t inferences;
 };
 
@@ -152,6 +151,8 @@ struct sim {
     atoll_rail_fn sink;
     void *sink_user;
     bool rails_dirty;
+    atoll_state_fn state_fn;
+    void *state_user;
 };
 
 /** `now` plus a duration, rounded to a ns; saturates far below SIM_NEVER. */
@@ -173,11 +174,12 @@ void atoll__sim_flow_end(struct sim *s, uint32_t tpu);
 
 /* sim_power.c: power states, heat, throttling, rails. */
 int atoll__sim_heat_init(struct sim *s, struct atoll_err *err);
-void atoll__sim_state(struct sim *s, uint32_t tpu, enum sim_power state, double dynamic_mw);
+void atoll__sim_state(struct sim *s, uint32_t tpu, enum atoll_power_state state, double dynamic_mw);
 void atoll__sim_rails(struct sim *s); ///< tells the sink about changes made at the present moment
 void atoll__sim_tick(struct sim *s);  ///< the thermal tick at now_ns
 void atoll__sim_energy_reset(struct sim *s);
 double atoll__sim_energy_mj(const struct sim *s);
+void atoll__sim_energy_states(const struct sim *s, struct atoll_engine_state *out);
 
 /* sim_engine.c: the events. */
 void atoll__sim_start(struct sim *s, uint32_t tpu); ///< the TPU takes the next job of its queue

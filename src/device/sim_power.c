@@ -19,15 +19,18 @@ static double clock_frac(const struct sim_tpu *t)
 static double state_mw(const struct atoll_board *b, const struct sim_tpu *t)
 {
     switch (t->state) {
-    case SIM_IDLE:
+    case ATOLL_STATE_IDLE:
         return b->idle_mw.value;
-    case SIM_TRANSFER:
+    case ATOLL_STATE_TRANSFER:
+    case ATOLL_STATE_LOAD:
         return b->transfer_mw.value;
-    case SIM_STREAM:
+    case ATOLL_STATE_STREAM:
         return b->stream_mw.value;
-    case SIM_COMPUTE:
+    case ATOLL_STATE_COMPUTE:
         return b->idle_mw.value +
                (b->compute_mw.value - b->idle_mw.value + t->dynamic_mw) * clock_frac(t);
+    case ATOLL_STATES:
+        break;
     }
     return 0;
 }
@@ -35,7 +38,8 @@ static double state_mw(const struct atoll_board *b, const struct sim_tpu *t)
 static void settle(struct sim *s, struct sim_tpu *t)
 {
     const double pj = t->power_mw * (double)(s->now_ns - t->power_since_ns);
-    t->energy_pj += pj;
+    t->energy_pj[t->state] += pj;
+    t->state_ns[t->state] += s->now_ns - t->power_since_ns;
     t->tick_pj += pj;
     t->power_since_ns = s->now_ns;
 }
@@ -47,11 +51,15 @@ static void refresh(struct sim *s, struct sim_tpu *t)
     s->rails_dirty = true;
 }
 
-void atoll__sim_state(struct sim *s, uint32_t tpu, enum sim_power state, double dynamic_mw)
+void atoll__sim_state(struct sim *s, uint32_t tpu, enum atoll_power_state state, double dynamic_mw)
 {
     struct sim_tpu *t = &s->tpus[tpu];
     if (state == t->state && !(dynamic_mw < t->dynamic_mw || dynamic_mw > t->dynamic_mw)) {
         return;
+    }
+    settle(s, t); /* what was belongs to the state that ends */
+    if (state != t->state && s->state_fn != NULL) {
+        s->state_fn(s->state_user, s->now_ns, tpu, state);
     }
     t->state = state;
     t->dynamic_mw = dynamic_mw;
@@ -176,17 +184,38 @@ void atoll__sim_energy_reset(struct sim *s)
 {
     s->begin_ns = s->now_ns;
     for (uint32_t i = 0; i < s->n_tpus; i++) {
-        settle(s, &s->tpus[i]);
-        s->tpus[i].energy_pj = 0;
+        struct sim_tpu *t = &s->tpus[i];
+        settle(s, t);
+        for (int k = 0; k < ATOLL_STATES; k++) {
+            t->energy_pj[k] = 0;
+            t->state_ns[k] = 0;
+        }
+    }
+}
+
+void atoll__sim_energy_states(const struct sim *s, struct atoll_engine_state *out)
+{
+    for (int k = 0; k < ATOLL_STATES; k++) {
+        out[k] = (struct atoll_engine_state){0};
+    }
+    for (uint32_t i = 0; i < s->n_tpus; i++) {
+        const struct sim_tpu *t = &s->tpus[i];
+        const double open_ns = (double)(s->now_ns - t->power_since_ns);
+        for (int k = 0; k < ATOLL_STATES; k++) {
+            const bool now = k == (int)t->state;
+            out[k].energy_mj += (t->energy_pj[k] + (now ? t->power_mw * open_ns : 0)) / 1e9;
+            out[k].tpu_s += ((double)t->state_ns[k] + (now ? open_ns : 0)) / 1e9;
+        }
     }
 }
 
 double atoll__sim_energy_mj(const struct sim *s)
 {
-    double pj = s->board->board_mw.value * (double)(s->now_ns - s->begin_ns);
-    for (uint32_t i = 0; i < s->n_tpus; i++) {
-        const struct sim_tpu *t = &s->tpus[i];
-        pj += t->energy_pj + t->power_mw * (double)(s->now_ns - t->power_since_ns);
+    struct atoll_engine_state by[ATOLL_STATES];
+    double mj = s->board->board_mw.value * (double)(s->now_ns - s->begin_ns) / 1e9;
+    atoll__sim_energy_states(s, by);
+    for (int k = 0; k < ATOLL_STATES; k++) {
+        mj += by[k].energy_mj;
     }
-    return pj / 1e9;
+    return mj;
 }

@@ -148,6 +148,33 @@ static void expand(struct atoll_energy *e, const struct budget *v, double second
     e->u95_mj = e->coverage_k * sqrt(all);
 }
 
+/* A window that goes on like the one that `e` and `v` speak of, `seconds` long, from from_s on. */
+static void stretch(const struct atoll_meter_channel *c, double times, double from_s,
+                    double seconds, struct atoll_energy *e, struct budget *v)
+{
+    const double drift = c->u_drift_code * c->ma_per_code * c->volt *
+                         fabs(drift_s(c->drift_tau_s, from_s, from_s + seconds));
+    e->energy_mj *= times;
+    v->gain *= times * times;
+    v->reference_mj *= times;
+    v->zero *= times * times;
+    v->drift = drift * drift;
+    v->noise *= times;
+    v->fourth = v->gain * v->gain / c->gain_dof + v->noise * v->noise / c->noise_dof;
+}
+
+/* One reference and one clock for all channels: these errors go the same way and add up. */
+static void add(struct budget *sum, const struct budget *v)
+{
+    sum->gain += v->gain;
+    sum->reference_mj += v->reference_mj;
+    sum->time_mj += v->time_mj;
+    sum->zero += v->zero;
+    sum->drift += v->drift;
+    sum->noise += v->noise;
+    sum->fourth += v->fourth;
+}
+
 /* Scans of gaps inside the window; *worst: the longest of them. */
 static uint64_t lost_between(const struct atoll_meter *m, double from, double to,
                              const struct power_gap **worst)
@@ -171,19 +198,52 @@ static uint64_t lost_between(const struct atoll_meter *m, double from, double to
     return lost;
 }
 
+static int find_window(struct atoll_meter *m, int32_t from, int32_t to, struct place *a,
+                       struct place *b, struct atoll_err *err)
+{
+    int rc = m->failed != 0 ? atoll_fail(err, m->failed, "meter: %s while scans arrived",
+                                         atoll_code_text(m->failed))
+                            : find_place(m, from, a, err);
+    rc = rc == 0 ? find_place(m, to, b, err) : rc;
+    if (rc == 0 && m->markers[to].t_ns <= m->markers[from].t_ns) {
+        rc = atoll_fail(err, ATOLL_EUSAGE, "meter: marker %d does not lie after marker %d", (int)to,
+                        (int)from);
+    }
+    return rc;
+}
+
+int atoll_meter_foresee(struct atoll_meter *m, int32_t from, int32_t to, double seconds,
+                        struct atoll_energy *out, struct atoll_err *err)
+{
+    struct place a;
+    struct place b;
+    const int rc = find_window(m, from, to, &a, &b, err);
+    if (rc != 0) {
+        return rc;
+    }
+    const double had_s = (double)(m->markers[to].t_ns - m->markers[from].t_ns) / 1e9;
+    const double from_s = atoll__power_since(m->markers[from].t_ns, m->start_ns) / 1e9;
+    struct atoll_energy sum = {.scans = (uint64_t)(seconds * m->setup.rate_hz + 0.5)};
+    struct budget all = {0};
+    for (uint32_t c = 0; c < m->n; c++) {
+        struct atoll_energy e = {0};
+        struct budget v;
+        channel_energy(m, &a, &b, c, from_s, &e, &v);
+        stretch(&m->setup.channels[c], seconds / had_s, from_s + had_s, seconds, &e, &v);
+        sum.energy_mj += e.energy_mj;
+        add(&all, &v);
+    }
+    expand(&sum, &all, seconds);
+    *out = sum;
+    return 0;
+}
+
 int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct atoll_energy *rails,
                        struct atoll_energy *total, struct atoll_err *err)
 {
     struct place a;
     struct place b;
-    int rc = m->failed != 0 ? atoll_fail(err, m->failed, "meter: %s while scans arrived",
-                                         atoll_code_text(m->failed))
-                            : find_place(m, from, &a, err);
-    rc = rc == 0 ? find_place(m, to, &b, err) : rc;
-    if (rc == 0 && m->markers[to].t_ns <= m->markers[from].t_ns) {
-        rc = atoll_fail(err, ATOLL_EUSAGE, "meter: marker %d does not lie after marker %d", (int)to,
-                        (int)from);
-    }
+    const int rc = find_window(m, from, to, &a, &b, err);
     if (rc != 0) {
         return rc;
     }
@@ -202,13 +262,7 @@ int atoll_meter_energy(struct atoll_meter *m, int32_t from, int32_t to, struct a
             rails[c] = e;
         }
         sum.energy_mj += e.energy_mj;
-        all.gain += v.gain;
-        all.reference_mj += v.reference_mj; /* one reference and one clock for all channels: */
-        all.time_mj += v.time_mj;           /* these errors go the same way and add up */
-        all.zero += v.zero;
-        all.drift += v.drift;
-        all.noise += v.noise;
-        all.fourth += v.fourth;
+        add(&all, &v);
     }
     expand(&sum, &all, seconds);
     if (total != NULL) {

@@ -81,6 +81,19 @@ static int copy_rails(struct atoll_meter *m, const struct atoll_meter_opts *o,
     return 0;
 }
 
+int atoll_meter_time_of(const char *spec, enum atoll_meter_time *out, struct atoll_err *err)
+{
+    const char *arg = NULL;
+    const struct atoll_meter_driver *driver = find_driver(spec, &arg);
+    if (driver == NULL && strcmp(spec, "none") != 0) {
+        return fail_unknown(spec, err);
+    }
+    *out = driver == NULL || driver->feed != NULL ? ATOLL_METER_FED
+           : driver == &atoll__power_replay       ? ATOLL_METER_REPLAYED
+                                                  : ATOLL_METER_LIVE;
+    return 0;
+}
+
 int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct atoll_meter **out,
                      struct atoll_err *err)
 {
@@ -93,6 +106,13 @@ int atoll_meter_open(const char *spec, const struct atoll_meter_opts *o, struct 
     if (driver == NULL) {
         return fail_unknown(spec, err);
     }
+    return atoll_meter_open_driver(driver, arg, o, out, err);
+}
+
+int atoll_meter_open_driver(const struct atoll_meter_driver *driver, const char *arg,
+                            const struct atoll_meter_opts *o, struct atoll_meter **out,
+                            struct atoll_err *err)
+{
     int rc = check_opts(o, err);
     if (rc != 0) {
         return rc;

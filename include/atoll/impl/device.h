@@ -35,6 +35,10 @@ struct atoll_driver {
     int (*rail_sink)(struct atoll_device *d, atoll_rail_fn fn, void *user,
                      struct atoll_err *err);                                     ///< optional
     int (*engine_mj)(struct atoll_device *d, double *mj, struct atoll_err *err); ///< optional
+    int (*state_sink)(struct atoll_device *d, atoll_state_fn fn, void *user,
+                      struct atoll_err *err); ///< optional
+    int (*engine_states)(struct atoll_device *d, struct atoll_engine_state *out,
+                         struct atoll_err *err); ///< optional
 };
 
 struct atoll_device {

@@ -64,6 +64,10 @@ struct atoll_meter_driver {
                   uint64_t arrival_ns);
 };
 
+/** atoll_meter_open with a driver that is not in the list. */
+ATOLL_API int atoll_meter_open_driver(const struct atoll_meter_driver *driver, const char *arg,
+                                      const struct atoll_meter_opts *o, struct atoll_meter **m,
+                                      struct atoll_err *err);
 /** Bytes from the device that arrived at host time arrival_ns. A failure (no memory) is kept and
  *  answered by the next energy or trace. */
 ATOLL_API void atoll_meter_push(struct atoll_meter *m, const uint8_t *bytes, size_t n,

@@ -160,9 +160,63 @@ static void refuses_thermal_runaway(void **state)
     assert_non_null(strstr(err.text, "leak_mw_per_c"));
 }
 
+/* The states as they are told add up to the engine's own account, and that to its energy. */
+struct states {
+    uint64_t since_ns[4];
+    enum atoll_power_state now[4];
+    double tpu_s[ATOLL_STATES];
+    uint64_t last_ns;
+};
+static void on_state(void *user, uint64_t t_ns, uint32_t tpu, enum atoll_power_state state)
+{
+    struct states *s = user;
+    assert_true(t_ns >= s->last_ns && tpu < 4 && state != s->now[tpu]);
+    s->last_ns = t_ns;
+    s->tpu_s[s->now[tpu]] += (double)(t_ns - s->since_ns[tpu]) / 1e9;
+    s->since_ns[tpu] = t_ns;
+    s->now[tpu] = state;
+}
+
+static void states_are_told_and_counted(void **state)
+{
+    (void)state;
+    struct atoll_board b = fix_board(2);
+    struct atoll_device *d = fix_open(&b, 1, true);
+    struct states seen = {.last_ns = 0};
+    struct atoll_layer layers[2] = {fix_layer(1000, 0), fix_layer(500, 400)};
+    const struct atoll_program p = fix_program(layers, 2, 200);
+    const uint32_t slot = fix_load(d, 1, &p, 0);
+    assert_int_equal(atoll_device_state_sink(d, on_state, &seen, NULL), 0);
+    assert_int_equal(atoll_device_begin(d, ATOLL_DRIVE_CALLED, 1, NULL), 0);
+    (void)fix_run(d, slot);
+    assert_int_equal(atoll_device_idle_until(d, 20000000, NULL), 0);
+    struct atoll_engine_state own[ATOLL_STATES];
+    double mj = 0, sum_mj = 0;
+    assert_int_equal(atoll_device_engine_states(d, own, NULL), 0);
+    assert_int_equal(atoll_device_engine_mj(d, &mj, NULL), 0);
+    for (int k = 0; k < ATOLL_STATES; k++) {
+        sum_mj += own[k].energy_mj;
+        if (k != ATOLL_STATE_IDLE) {
+            test_close(seen.tpu_s[k], own[k].tpu_s, 1e-12);
+        }
+    }
+    test_close(sum_mj + 3000 * 0.02, mj, 1e-9);
+    /* 50 us and 200 KiB of parameters at 2560 us/MiB; 100 KiB in at 1 us, 50 out at 2 us, 100 of
+     * no pixels; 1500 us of compute; 400 KiB streamed in 1000 us, of which 500 stand out */
+    test_close(own[ATOLL_STATE_LOAD].tpu_s, 550e-6, 1e-8);
+    test_close(own[ATOLL_STATE_TRANSFER].tpu_s, 200e-6, 1e-8);
+    test_close(own[ATOLL_STATE_COMPUTE].tpu_s, 1500e-6, 1e-8);
+    test_close(own[ATOLL_STATE_STREAM].tpu_s, 500e-6, 1e-8);
+    test_close(own[ATOLL_STATE_STREAM].energy_mj, 0.5, 0.01); /* 1 W, no leak at 25 degC */
+    test_close(own[ATOLL_STATE_LOAD].energy_mj, 0.8 * 0.55, 0.01);
+    assert_string_equal(atoll_power_state_name(ATOLL_STATE_LOAD), "load");
+    atoll_device_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(states_are_told_and_counted),
         cmocka_unit_test(energy_of_one_inference),
         cmocka_unit_test(a_board_without_rails_has_one),
         cmocka_unit_test(leakage_follows_temperature),

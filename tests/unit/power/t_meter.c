@@ -170,6 +170,50 @@ static void long_runs_keep_no_scans(void **state)
     atoll_meter_close(&m);
 }
 
+/* The window that follows is as uncertain as was foreseen; what is a share of the energy stays one,
+ * noise falls with the root of the time, the markers' part with the time. */
+static void foresees_a_longer_window(void **state)
+{
+    (void)state;
+    struct atoll_err err = {0};
+    const struct atoll_meter_opts o = fix_opts(8, false);
+    struct atoll_meter *m = fix_meter("synth", &o);
+    assert_int_equal(atoll_meter_start(m, 0, &err), 0);
+    fix_feed(m, 0, 9000, 2000);
+    const int32_t a = fix_mark(m, FIX_S), b = fix_mark(m, 2 * FIX_S), c = fix_mark(m, 102 * FIX_S);
+    assert_int_equal(atoll_meter_stop(m, 103 * FIX_S, &err), 0);
+    struct atoll_energy short_one, long_one, seen;
+    assert_int_equal(atoll_meter_energy(m, a, b, NULL, &short_one, &err), 0);
+    assert_int_equal(atoll_meter_energy(m, b, c, NULL, &long_one, &err), 0);
+    assert_int_equal(atoll_meter_foresee(m, a, b, 100, &seen, &err), 0);
+    test_close(seen.energy_mj / long_one.energy_mj, 1, 2e-3);
+    test_close(seen.u95_mj / long_one.u95_mj, 1, 5e-3);
+    test_close(seen.u_drift_mj / long_one.u_drift_mj, 1, 2e-3);
+    test_close(seen.u_gain_mj / short_one.u_gain_mj, 100, 1e-6);
+    test_close(seen.u_zero_mj / short_one.u_zero_mj, 100, 1e-6);
+    test_close(seen.u_noise_mj / short_one.u_noise_mj, 10, 1e-6);
+    test_close(seen.u_time_mj, short_one.u_time_mj, 1e-9);
+    assert_int_equal(seen.scans, 100000);
+    assert_int_equal(atoll_meter_foresee(m, b, a, 100, &seen, &err), ATOLL_EUSAGE);
+    atoll_meter_close(&m);
+}
+
+static void in_whose_time_a_meter_lives(void **state)
+{
+    (void)state;
+    struct atoll_err err = {0};
+    enum atoll_meter_time t = ATOLL_METER_LIVE;
+    assert_int_equal(atoll_meter_time_of("synth:ina228,ppm=3", &t, &err), 0);
+    assert_int_equal(t, ATOLL_METER_FED);
+    assert_int_equal(atoll_meter_time_of("replay:x", &t, &err), 0);
+    assert_int_equal(t, ATOLL_METER_REPLAYED);
+    assert_int_equal(atoll_meter_time_of("serial:/dev/ttyACM0", &t, &err), 0);
+    assert_int_equal(t, ATOLL_METER_LIVE);
+    assert_int_equal(atoll_meter_time_of("none", &t, &err), 0);
+    assert_int_equal(t, ATOLL_METER_FED);
+    assert_int_equal(atoll_meter_time_of("tea", &t, &err), ATOLL_EUSAGE);
+}
+
 static void scans_kept_are_a_trace(void **state)
 {
     (void)state;
@@ -313,11 +357,12 @@ static void survives_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_waveforms),        cmocka_unit_test(learns_the_clock),
-        cmocka_unit_test(gaps_are_reported),      cmocka_unit_test(over_range_is_a_gap),
-        cmocka_unit_test(refuses_wrong_use),      cmocka_unit_test(long_runs_keep_no_scans),
-        cmocka_unit_test(scans_kept_are_a_trace), cmocka_unit_test(a_full_disk_is_said),
-        cmocka_unit_test(a_recording_is_a_meter), cmocka_unit_test(survives_no_memory),
+        cmocka_unit_test(known_waveforms),          cmocka_unit_test(learns_the_clock),
+        cmocka_unit_test(gaps_are_reported),        cmocka_unit_test(over_range_is_a_gap),
+        cmocka_unit_test(refuses_wrong_use),        cmocka_unit_test(long_runs_keep_no_scans),
+        cmocka_unit_test(foresees_a_longer_window), cmocka_unit_test(in_whose_time_a_meter_lives),
+        cmocka_unit_test(scans_kept_are_a_trace),   cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test(a_recording_is_a_meter),   cmocka_unit_test(survives_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
