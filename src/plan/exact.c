@@ -41,8 +41,8 @@ static unsigned judged_criteria(const struct atoll__exact *x)
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
         return 1u << ATOLL__CRIT_LATENCY;
     }
-    unsigned judged =
-        1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_LOCK | 1u << ATOLL__CRIT_THREADS;
+    unsigned judged = x->keep.latency_max_us > 0 ? 1u << ATOLL__CRIT_LATENCY : 0;
+    judged |= 1u << ATOLL__CRIT_INTERVAL | 1u << ATOLL__CRIT_LOCK | 1u << ATOLL__CRIT_THREADS;
     judged |= x->board->shared_link_mib_per_s.value > 0 ? 1u << ATOLL__CRIT_LINK : 0;
     judged |= x->copy_us > 0 ? 1u << ATOLL__CRIT_WIDEST : 0;
     judged |= x->objective == ATOLL_OBJECTIVE_ENERGY ? 1u << ATOLL__CRIT_ACTIVE : 0;
@@ -75,6 +75,9 @@ static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
     struct atoll__planner *pl = x->draft->planner;
     int rc = atoll__planner_floors(pl, x->model, err);
     rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
+    if (rc == 0 && x->keep.together) {
+        rc = atoll__dag_merge(&x->dag, x->keep.together, err);
+    }
     rc = rc == 0 ? build_lattices(x, err) : rc;
     x->template = (struct atoll__search){
         .oracle = &pl->oracle,
@@ -83,6 +86,7 @@ static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
         .model = x->model,
         .tpus = x->draft->tpus,
         .judged = judged_criteria(x),
+        .latency_max_us = x->keep.latency_max_us,
         .deadline_ns = pl->deadline_ns,
         .steps_max = pl->deadline_ns ? 0 : DEFAULT_STEPS,
     };
@@ -394,6 +398,16 @@ static int solve(struct atoll__exact *x, struct atoll_err *err)
     return rc == 0 ? rate_rounds(x, true, err) : rc;
 }
 
+static int no_plan(const struct atoll__exact *x, struct atoll_err *err)
+{
+    if (x->keep.latency_max_us > 0 && isinf(x->lower)) {
+        return atoll_fail(err, ATOLL_ENO,
+                          "no pipeline on up to %u TPUs has a latency of %.3f ms or less",
+                          x->draft->tpus, x->keep.latency_max_us / 1e3);
+    }
+    return atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
+}
+
 int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err)
 {
     (void)argument;
@@ -410,6 +424,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
         x.coarse_value[i] = INFINITY;
     }
+    x.keep = d->planner->keep ? d->planner->keep[0] : x.keep;
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     int rc = exact_prepare(&x, err);
     rc = rc == 0 ? solve(&x, err) : rc;
@@ -417,7 +432,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         rc = atoll__draft_stages(d, 0, x.best[i].stages, x.best[i].n_stages, err);
     }
     if (rc == 0 && x.n_best == 0) {
-        rc = atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
+        rc = no_plan(&x, err);
     }
     if (rc == 0) {
         d->plan->lower_bound = fmin(x.lower, x.value);

@@ -21,6 +21,7 @@ struct atoll__exact {
     uint32_t model;
     const struct atoll_board *board;
     enum atoll_objective objective;
+    struct atoll__plan_keep keep;
     struct atoll__dag dag;
     struct atoll__lattice full, coarse;
     struct atoll__spans spans_full, spans_coarse;

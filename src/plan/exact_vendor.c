@@ -35,6 +35,36 @@ static int vendor_criteria(struct atoll__exact *x, uint32_t n, double extra_us, 
     return rc;
 }
 
+/* Whether the compiler's pipeline of n stages parts no operators that must stay together. */
+static bool keeps_together(struct atoll__exact *x, uint32_t n, const uint32_t *starts,
+                           struct atoll_err *err)
+{
+    if (!x->keep.together || n == 1) {
+        return true;
+    }
+    const uint32_t *order =
+        atoll__planner_order(x->draft->planner, x->model, ATOLL__ORDER_VENDOR, err);
+    uint32_t *stage_of = atoll_calloc((size_t)x->dag.n + 1, sizeof *stage_of);
+    bool keeps = false;
+    if (order && stage_of) {
+        for (uint32_t i = 0, stage = 0; i < x->dag.n; i++) {
+            stage += stage + 1 < n && i == starts[stage];
+            stage_of[order[i]] = stage;
+        }
+        keeps = atoll__dag_keeps_atoms(&x->dag, stage_of);
+    }
+    atoll_free(stage_of);
+    return keeps;
+}
+
+static bool allowed(struct atoll__exact *x, uint32_t n, const uint32_t *starts, const double *crit,
+                    struct atoll_err *err)
+{
+    const double most_us = x->keep.latency_max_us;
+    return (most_us <= 0 || crit[ATOLL__CRIT_LATENCY] <= most_us) &&
+           keeps_together(x, n, starts, err);
+}
+
 static int keep_vendor(struct atoll__exact *x, uint32_t n, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
@@ -64,7 +94,7 @@ int atoll__exact_vendor_round(struct atoll__exact *x, uint32_t streams, struct a
         double crit[ATOLL__CRITERIA] = {0};
         uint32_t starts[ATOLL_TPUS_MAX];
         rc = vendor_criteria(x, n, x->copy_us * (streams - 1), starts, crit, err);
-        if (rc == ATOLL_ENO) {
+        if (rc == ATOLL_ENO || (rc == 0 && !allowed(x, n, starts, crit, err))) {
             rc = 0;
             continue;
         }

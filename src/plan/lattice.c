@@ -4,98 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------- graph */
-
-void atoll__dag_finish(struct atoll__dag *g)
-{
-    atoll_arena_finish(&g->arena);
-    memset(g, 0, sizeof *g);
-}
-
-int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges,
-                        const double *out_bytes, struct atoll__dag *g, struct atoll_err *err)
-{
-    memset(g, 0, sizeof *g);
-    g->n = n;
-    g->pred_start = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->pred_start);
-    g->succ_start = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->succ_start);
-    g->pred = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->pred);
-    g->succ = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->succ);
-    g->out_bytes = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->out_bytes);
-    uint32_t *fill = atoll_arena_array(&g->arena, 2 * ((size_t)n + 1), sizeof *fill);
-    if (!g->pred_start || !g->succ_start || !g->pred || !g->succ || !g->out_bytes || !fill) {
-        atoll__dag_finish(g);
-        return atoll_fail_nomem(err, "operator graph", n_edges);
-    }
-    for (uint32_t e = 0; e < n_edges; e++) {
-        g->succ_start[from[e] + 1]++;
-        g->pred_start[to[e] + 1]++;
-    }
-    for (uint32_t v = 0; v < n; v++) {
-        g->succ_start[v + 1] += g->succ_start[v];
-        g->pred_start[v + 1] += g->pred_start[v];
-    }
-    uint32_t *fill_pred = fill + n + 1;
-    for (uint32_t e = 0; e < n_edges; e++) {
-        g->succ[g->succ_start[from[e]] + fill[from[e]]++] = to[e];
-        g->pred[g->pred_start[to[e]] + fill_pred[to[e]]++] = from[e];
-    }
-    memcpy(g->out_bytes, out_bytes, n * sizeof *out_bytes);
-    return 0;
-}
-
-static uint32_t count_edges(const struct atoll_model *m, uint32_t *from, uint32_t *to)
-{
-    uint32_t n = 0;
-    for (uint32_t t = 0; t < m->n_tensors; t++) {
-        const struct atoll_tensor *x = &m->tensors[t];
-        if (x->producer < 0) {
-            continue;
-        }
-        for (uint32_t c = 0; c < x->n_consumers; c++) {
-            if (x->consumers[c] == (uint32_t)x->producer) {
-                continue;
-            }
-            if (from != NULL) {
-                from[n] = (uint32_t)x->producer;
-                to[n] = x->consumers[c];
-            }
-            n++;
-        }
-    }
-    return n;
-}
-
-int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struct atoll_err *err)
-{
-    memset(g, 0, sizeof *g);
-    const uint32_t n_edges = count_edges(m, NULL, NULL);
-    uint32_t *from = atoll_calloc((size_t)n_edges + 1, sizeof *from);
-    uint32_t *to = atoll_calloc((size_t)n_edges + 1, sizeof *to);
-    double *bytes = atoll_calloc((size_t)m->n_ops + 1, sizeof *bytes);
-    int rc;
-    if (from == NULL || to == NULL || bytes == NULL) {
-        rc = atoll_fail_nomem(err, "operator graph", n_edges);
-        goto done;
-    }
-    count_edges(m, from, to);
-    for (uint32_t v = 0; v < m->n_ops; v++) {
-        for (uint32_t o = 0; o < m->ops[v].n_outputs; o++) {
-            const int32_t t = m->ops[v].outputs[o];
-            const double b = t >= 0 ? (double)m->tensors[t].bytes : 0;
-            if (t >= 0 && m->tensors[t].n_consumers > 0 && (bytes[v] <= 0 || b < bytes[v])) {
-                bytes[v] = b; /* of several outputs the smallest: all that surely crosses a cut */
-            }
-        }
-    }
-    rc = atoll__dag_of_edges(m->n_ops, from, to, n_edges, bytes, g, err);
-done:
-    atoll_free(bytes);
-    atoll_free(to);
-    atoll_free(from);
-    return rc;
-}
-
 /* -------------------------------------------------------------------- lattice */
 
 void atoll__lattice_finish(struct atoll__lattice *l)
@@ -136,11 +44,15 @@ static bool has_bit(const uint64_t *set, uint32_t v)
     return (set[v / 64] >> (v % 64)) & 1;
 }
 
-static bool preds_inside(const struct atoll__dag *g, const uint64_t *set, uint32_t v)
+/* All that the atom's operators read lies in the set, or in the atom. */
+static bool preds_inside(const struct atoll__dag *g, const uint64_t *set, uint32_t atom)
 {
-    for (uint32_t e = g->pred_start[v]; e < g->pred_start[v + 1]; e++) {
-        if (!has_bit(set, g->pred[e])) {
-            return false;
+    for (uint32_t i = g->atom_start[atom]; i < g->atom_start[atom + 1]; i++) {
+        const uint32_t v = g->atom_ops[i];
+        for (uint32_t e = g->pred_start[v]; e < g->pred_start[v + 1]; e++) {
+            if (!has_bit(set, g->pred[e]) && g->atom_of[g->pred[e]] != atom) {
+                return false;
+            }
         }
     }
     return true;
@@ -156,20 +68,14 @@ static bool all_succs_inside(const struct atoll__dag *g, const uint64_t *set, ui
     return true;
 }
 
-/* Adds set `from` plus operator `v` as a new last set, with its sums. */
-static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g,
-                        const struct atoll_floor *floors, uint32_t from, uint32_t v,
-                        struct atoll_err *err)
+/* Adds operator `v` to the last set, with its sums. */
+static void lattice_join(struct atoll__lattice *l, const struct atoll__dag *g,
+                         const struct atoll_floor *floors, uint32_t v)
 {
-    const int rc = lattice_reserve(l, l->n + 1, err);
-    if (rc != 0) {
-        return rc;
-    }
     uint64_t *set = l->bits + (size_t)l->n * l->words;
-    memcpy(set, atoll__lattice_bits(l, from), l->words * sizeof *set);
     set[v / 64] |= UINT64_C(1) << (v % 64);
-    double cross = l->cross[from];
-    uint32_t crossing = l->crossing[from];
+    double cross = l->cross[l->n];
+    uint32_t crossing = l->crossing[l->n];
     if (g->succ_start[v] != g->succ_start[v + 1]) {
         cross += g->out_bytes[v];
         crossing++;
@@ -185,13 +91,34 @@ static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g,
             crossing--;
         }
     }
-    l->size[l->n] = l->size[from] + 1;
-    const struct atoll_floor *a = &l->sum[from], *b = &floors[v];
-    l->sum[l->n] = (struct atoll_floor){.work_us = a->work_us + b->work_us,
-                                        .stream_us = a->stream_us + b->stream_us,
-                                        .active_mj = a->active_mj + b->active_mj};
+    struct atoll_floor *a = &l->sum[l->n];
+    a->work_us += floors[v].work_us;
+    a->stream_us += floors[v].stream_us;
+    a->active_mj += floors[v].active_mj;
     l->cross[l->n] = cross;
     l->crossing[l->n] = crossing;
+}
+
+/* Adds set `from` plus an atom as a new last set. */
+static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g,
+                        const struct atoll_floor *floors, uint32_t from, uint32_t atom,
+                        struct atoll_err *err)
+{
+    const int rc = lattice_reserve(l, l->n + 1, err);
+    if (rc != 0) {
+        return rc;
+    }
+    memcpy(l->bits + (size_t)l->n * l->words, atoll__lattice_bits(l, from),
+           l->words * sizeof *l->bits);
+    l->size[l->n] = l->size[from] + 1;
+    l->cross[l->n] = l->cross[from];
+    l->crossing[l->n] = l->crossing[from];
+    const struct atoll_floor *a = &l->sum[from];
+    l->sum[l->n] = (struct atoll_floor){
+        .work_us = a->work_us, .stream_us = a->stream_us, .active_mj = a->active_mj};
+    for (uint32_t i = g->atom_start[atom]; i < g->atom_start[atom + 1]; i++) {
+        lattice_join(l, g, floors, g->atom_ops[i]);
+    }
     l->n++;
     return 0;
 }
@@ -249,8 +176,12 @@ static int by_index(const void *a, const void *b)
 static bool is_prefix(const struct atoll__lattice *l, uint32_t i)
 {
     const uint64_t *set = atoll__lattice_bits(l, i);
-    for (uint32_t v = 0; v < l->size[i]; v++) {
-        if (!has_bit(set, v)) {
+    uint32_t v = 0;
+    while (v < l->n_ops && has_bit(set, v)) {
+        v++;
+    }
+    for (uint32_t rest = v; rest < l->n_ops; rest++) {
+        if (has_bit(set, rest)) {
             return false;
         }
     }
@@ -297,13 +228,9 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g,
                       struct level *t, struct atoll_err *err)
 {
     for (uint32_t i = begin; i < end; i++) {
-        for (uint32_t v = 0; v < l->n_ops; v++) {
+        for (uint32_t a = 0; a < g->n_atoms; a++) {
             const uint64_t *set = atoll__lattice_bits(l, i);
-            if (v % 64 == 0 && set[v / 64] == UINT64_MAX) {
-                v += 63;
-                continue;
-            }
-            if (has_bit(set, v) || !preds_inside(g, set, v)) {
+            if (has_bit(set, g->atom_ops[g->atom_start[a]]) || !preds_inside(g, set, a)) {
                 continue;
             }
             if (2 * (l->n - end + 1) > t->mask) {
@@ -311,7 +238,7 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g,
                     false; /* a level wider than the table: the rest of it is not looked at */
                 return 0;
             }
-            const int rc = lattice_push(l, g, floors, i, v, err);
+            const int rc = lattice_push(l, g, floors, i, a, err);
             if (rc != 0) {
                 return rc;
             }
@@ -347,7 +274,7 @@ int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *f
     l->cross[0] = 0;
     l->crossing[0] = 0;
     l->n = 1;
-    for (uint32_t begin = 0, level = 0; level < g->n; level++) {
+    for (uint32_t begin = 0, level = 0; level < g->n_atoms; level++) {
         const uint32_t end = l->n;
         memset(t.table, 0, ((size_t)t.mask + 1) * sizeof *t.table);
         rc = level_next(l, g, floors, begin, end, &t, err);

@@ -17,27 +17,36 @@ struct atoll__dag {
     uint32_t *pred;
     uint32_t *succ_start; ///< n+1 offsets into succ
     uint32_t *succ;
-    double *out_bytes; ///< least bytes an operator hands to a successor; 0 for sinks
+    double *out_bytes;    ///< least bytes an operator hands to a successor; 0 for sinks
+    uint32_t n_atoms;     ///< no cut parts the operators of an atom; at first each stands alone
+    uint32_t *atom_start; ///< n_atoms+1 offsets into atom_ops
+    uint32_t *atom_ops;   ///< ascending in each atom
+    uint32_t *atom_of;    ///< n
     struct atoll_arena arena;
 };
 int atoll__dag_of_model(const struct atoll_model *m, struct atoll__dag *g, struct atoll_err *err);
 /** From an edge list (from[i] < to[i] < n). out_bytes: n values, copied. */
 int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, uint32_t n_edges,
                         const double *out_bytes, struct atoll__dag *g, struct atoll_err *err);
+/** Merges operators into atoms. group: n numbers; operators with the same number below n stay in
+ *  one stage, others are free. What lies between members of a group joins it. */
+int atoll__dag_merge(struct atoll__dag *g, const uint32_t *group, struct atoll_err *err);
+/** True when no atom lies on both sides of a cut: stage_of holds the stage of each operator. */
+bool atoll__dag_keeps_atoms(const struct atoll__dag *g, const uint32_t *stage_of);
 void atoll__dag_finish(struct atoll__dag *g);
 
 struct atoll__lattice {
     uint32_t n_ops, words;   ///< 64-bit words of one set
     uint32_t n;              ///< down-sets, by ascending size; 0 is empty, n-1 is everything
     uint64_t *bits;          ///< n * words
-    uint32_t *size;          ///< operators in each
+    uint32_t *size;          ///< atoms in each
     struct atoll_floor *sum; ///< of the floors of the operators in each
     double *cross;           ///< bytes that leave each
     uint32_t *crossing;      ///< operators whose output leaves each
     bool complete;           ///< every down-set of the graph is there
     uint32_t n_cap;
 };
-/** Builds level by level (level = number of operators). A level of more than `width` sets keeps the
+/** Builds level by level (level = number of atoms). A level of more than `width` sets keeps the
  *  prefix of the file order and those that send the fewest bytes; then `complete` is false. */
 int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
                          uint32_t width, struct atoll__lattice *l, struct atoll_err *err);

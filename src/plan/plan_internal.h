@@ -40,6 +40,13 @@ struct atoll__plan_floors {
     struct atoll_floor stage;
 };
 
+/** What every pipeline that `exact` makes of a model must keep; zero-initialised: nothing. */
+struct atoll__plan_keep {
+    const uint32_t *together; ///< n_ops numbers: operators of one number below n_ops stay in one
+                              ///< stage, others are free; NULL: all free
+    double latency_max_us;    ///< 0: any
+};
+
 /** Lives for one solve or one compare; every segment is costed at most once in it. */
 struct atoll__planner {
     const struct atoll_plan_request *request;
@@ -49,7 +56,8 @@ struct atoll__planner {
     char (*sha256)[65];                ///< n_models; "" when not asked for
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
-    uint64_t deadline_ns; ///< 0: none
+    uint64_t deadline_ns;                ///< 0: none
+    const struct atoll__plan_keep *keep; ///< n_models (borrowed); NULL: nothing to keep
 };
 
 int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,

@@ -51,10 +51,26 @@ static bool saves(const struct atoll__search *s, uint32_t tpus, double interval_
     return active + g->waiting_mw * 1e-6 / rate < g->best;
 }
 
+/* Longer than allowed, whatever follows? */
+static bool too_long(const struct atoll__search *s, uint32_t set, const double *crit)
+{
+    const struct atoll__lattice *l = s->lattice;
+    if (s->latency_max_us <= 0) {
+        return false;
+    }
+    const double rest_us = set == l->n - 1 ? 0
+                                           : atoll__floor_us(&l->sum[set], &l->sum[l->n - 1],
+                                                             &s->stage_floor, s->tpus);
+    return crit[ATOLL__CRIT_LATENCY] + rest_us > s->latency_max_us;
+}
+
 /* Could a label of `set` with k TPUs and these criteria still lead to a better plan? What is left
  * costs at least the floors of its operators, spread over the TPUs left. */
 static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
 {
+    if (too_long(s, set, crit)) {
+        return false;
+    }
     if (!s->goal.set) {
         return true;
     }

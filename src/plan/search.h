@@ -82,6 +82,8 @@ struct atoll__search {
     unsigned judged;                ///< bit set of 1 << enum atoll__criterion
     struct atoll_floor stage_floor; ///< of any stage, see atoll_oracle.floor
     double stage_extra_us;    ///< added to every stage's service (cost of pipelines beside it)
+    double latency_max_us;    ///< pipelines that take longer are not wanted; 0: any. Needs LATENCY
+                              ///< among the criteria judged
     struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
     uint64_t deadline_ns; ///< atoll_now_ns() at which to stop; 0: none

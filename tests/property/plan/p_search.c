@@ -26,6 +26,8 @@ struct world {
     uint32_t n;
     double compute_us[OPS_MAX], weight[OPS_MAX];
     double cap, spill_us, host_us, out_us_per_byte;
+    uint32_t group[OPS_MAX]; ///< operators of one number stay together; UINT32_MAX: free
+    double latency_max_us;   ///< 0: any
 };
 
 /* A layer stays on chip if it still fits, in order of operators; what does not fit costs time. */
@@ -85,6 +87,7 @@ static void make_world(struct world *w, struct atoll_rng *r)
     w->spill_us = (double)atoll_rng_below(r, 6);
     w->host_us = (double)atoll_rng_below(r, 5);
     w->out_us_per_byte = (double)atoll_rng_below(r, 3);
+    memset(w->group, 0xff, sizeof w->group);
     assert_int_equal(atoll__dag_of_edges(w->n, from, to, m, out, &w->g, NULL), 0);
 }
 
@@ -94,10 +97,26 @@ struct brute {
     double best[ATOLL__CRITERIA]; ///< each criterion alone, over all pipelines on at most `tpus`
 };
 
+static bool keeps_together(const struct world *w, uint32_t set)
+{
+    for (uint32_t v = 0; v < w->n; v++) {
+        for (uint32_t u = 0; u < v; u++) {
+            if (w->group[u] < w->n && w->group[u] == w->group[v] &&
+                (set >> u & 1) != (set >> v & 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *crit)
 {
     const uint32_t all = (1u << b->w->n) - 1;
     if (set == all) {
+        if (b->w->latency_max_us > 0 && crit[ATOLL__CRIT_LATENCY] > b->w->latency_max_us) {
+            return;
+        }
         for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
             b->best[c] = fmin(b->best[c], crit[c]);
         }
@@ -108,7 +127,7 @@ static void brute_from(struct brute *b, uint32_t set, uint32_t k, const double *
             continue;
         }
         const uint32_t next = set | add;
-        bool closed = true;
+        bool closed = keeps_together(b->w, next);
         uint32_t ops[OPS_MAX], n = 0;
         for (uint32_t v = 0; v < b->w->n; v++) {
             if (!(add >> v & 1)) {
@@ -175,6 +194,7 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
                                   .tpus = tpus,
                                   .replicas_max = replicas_max,
                                   .judged = judged,
+                                  .latency_max_us = w->latency_max_us,
                                   .stage_floor = stage};
     struct atoll__search s = first;
     struct atoll__spans spans, spans_coarse;
@@ -213,6 +233,48 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     atoll__spans_finish(&spans);
     atoll__lattice_finish(&l);
     return best;
+}
+
+/* Operators that must stay together, in half of the rounds a bound of the latency between the least
+ * and somewhat more: both as the brute force has them. */
+static void keeps_what_it_must(void **state)
+{
+    (void)state;
+    const char *given = getenv("ATOLL_SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 10) : 20261124;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    const unsigned every = (1u << ATOLL__CRITERIA) - 1;
+    const double zero[ATOLL__CRITERIA] = {0};
+    struct atoll_rng r;
+    atoll_rng_seed(&r, seed);
+    for (int round = 0; round < 500; round++) {
+        struct world w;
+        make_world(&w, &r);
+        for (uint32_t v = 0; v < w.n; v++) {
+            w.group[v] = (uint32_t)atoll_rng_below(&r, 4);
+            w.group[v] = w.group[v] < 2 ? w.group[v] : UINT32_MAX;
+        }
+        assert_int_equal(atoll__dag_merge(&w.g, w.group, NULL), 0);
+        const uint32_t tpus = 1 + (uint32_t)atoll_rng_below(&r, 4);
+        struct brute b = {
+            .w = &w,
+            .tpus = tpus,
+            .replicas_max = 4,
+            .best = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY}};
+        brute_from(&b, 0, 0, zero);
+        if (round & 1) {
+            w.latency_max_us = b.best[ATOLL__CRIT_LATENCY] + (double)atoll_rng_below(&r, 12) - 1.5;
+            for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
+                b.best[c] = INFINITY;
+            }
+            brute_from(&b, 0, 0, zero);
+        }
+        for (unsigned c = 0; c < ATOLL__CRITERIA; c++) {
+            const double found = search_best(&w, tpus, 4, every, c, (round & 2) != 0);
+            assert_true(found == b.best[c] || fabs(found - b.best[c]) < 1e-9);
+        }
+        atoll__dag_finish(&w.g);
+    }
 }
 
 static void equals_brute_force(void **state)
@@ -333,7 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diamond_has_six),    cmocka_unit_test(chain_of_five),
         cmocka_unit_test(soft_cache),         cmocka_unit_test(down_sets_beat_one_order),
-        cmocka_unit_test(equals_brute_force),
+        cmocka_unit_test(equals_brute_force), cmocka_unit_test(keeps_what_it_must),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
