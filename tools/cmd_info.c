@@ -3,6 +3,7 @@
 #include "cmd_info.h"
 
 static const struct opt opts[] = {
+    BOARD_OPTS(struct info_opts),
     {.short_name = 'a',
      .long_name = "all",
      .type = OPT_FLAG,
@@ -21,7 +22,7 @@ static const struct opt opts[] = {
     COMPILER_OPT(struct info_opts),
     OPTS_END,
 };
-static const struct info_opts defaults = {.top = 10};
+static const struct info_opts defaults = {.top = 10, .board.name = BOARD_DEFAULT};
 
 static int run(struct call *call)
 {
@@ -41,7 +42,9 @@ const struct command cmd_info = {
         "Show what a model holds: operators, sizes, what maps to the Edge TPU and where time goes",
     .text = "MODEL is a .tflite file or zoo:NAME?key=value. For a source model: operators, shapes, "
             "multiply-accumulates, parameters, which operators edgetpu_compiler would map and why "
-            "not, and the costliest operators on the chip (computed). For a compiled model "
+            "not; what one inference takes on one TPU of the board, and where that time goes: per "
+            "operator what bounds it, what is padding, on chip or streamed (computed). For a "
+            "compiled model "
             "(*_edgetpu.tflite): its executables, parameter caching, instructions, and operators "
             "left on the CPU.",
     .example = "atoll info zoo:mobilenet_v2",

@@ -10,6 +10,7 @@
 
 struct info_opts {
     struct opt_common common;
+    struct board_opts board;
     unsigned compiler;
     uint64_t top;
     bool all;

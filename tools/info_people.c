@@ -3,7 +3,6 @@
 #include "info_view.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void print_tensors(const struct atoll_model *m, const char *what, const int32_t *list,
@@ -92,18 +91,16 @@ static int print_unmapped(const struct info_view *v, struct atoll_err *err)
 struct kind {
     uint32_t first, count; ///< first operator of the kind
     uint64_t macs, bytes;
-    double cycles, ideal_cycles;
+    double us;
 };
 #define KINDS_MAX 40u
 
 static void add_to_kind(struct kind *k, const struct info_view *v, uint32_t i)
 {
-    const struct atoll_layer *l = &v->layers[i];
     k->count++;
     k->macs += v->info[i].macs;
     k->bytes += v->info[i].weight_bytes + v->info[i].bias_bytes;
-    k->cycles += isfinite(l->cycles) ? l->cycles : 0;
-    k->ideal_cycles += isfinite(l->ideal_cycles) ? l->ideal_cycles : 0;
+    k->us += v->costs[i].us;
 }
 
 /* Kinds in order of first appearance; what a strange file has beyond KINDS_MAX joins the last. */
@@ -126,13 +123,11 @@ static uint32_t find_kinds(const struct info_view *v, struct kind *kinds)
     return n;
 }
 
-static int print_kinds(struct call *call, const struct info_view *v, double all_cycles)
+static int print_kinds(struct call *call, const struct info_view *v)
 {
-    static const struct out_column columns[] = {
-        {"kind", OUT_LEFT},       {"count", OUT_RIGHT},  {"MACs", OUT_RIGHT},
-        {"params", OUT_RIGHT},    {"cycles", OUT_RIGHT}, {"share", OUT_RIGHT},
-        {"array use", OUT_RIGHT},
-    };
+    static const struct out_column columns[] = {{"kind", OUT_LEFT},  {"count", OUT_RIGHT},
+                                                {"MACs", OUT_RIGHT}, {"params", OUT_RIGHT},
+                                                {"ms", OUT_RIGHT},   {"share", OUT_RIGHT}};
     struct kind kinds[KINDS_MAX];
     const uint32_t n = find_kinds(v, kinds);
     struct out_table t;
@@ -143,89 +138,106 @@ static int print_kinds(struct call *call, const struct info_view *v, double all_
         out_cell(&t, "%u", k->count);
         out_cell_big(&t, (double)k->macs);
         out_cell_bytes(&t, k->bytes);
-        out_cell_big(&t, k->cycles);
-        out_cell_number(&t, "%.1f %%", all_cycles > 0 ? 100 * k->cycles / all_cycles : NAN);
-        out_cell_number(&t, "%.0f %%",
-                        k->cycles > 0 && k->macs ? 100 * k->ideal_cycles / k->cycles : NAN);
+        out_cell_us(&t, v->costed ? k->us : NAN);
+        out_cell_number(&t, "%.1f %%", v->costed ? 100 * k->us / v->stage.latency_us : NAN);
     }
-    out_text("\nWhere the cycles go (computed):\n\n");
+    out_text("\nBy kind of operator:\n\n");
     return out_table_print(&t, &call->err);
 }
 
-/* Order by cycles, the costliest first; unknown ones last, else as in the file. */
-static const struct info_view *sort_view;
-static int by_cycles(const void *a, const void *b)
+static void print_part(const char *what, double us, const struct info_view *v)
 {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    const double cx = sort_view->layers[x].cycles, cy = sort_view->layers[y].cycles;
-    const double kx = isfinite(cx) ? cx : -1, ky = isfinite(cy) ? cy : -1;
-    return kx != ky ? (kx < ky ? 1 : -1) : (x > y) - (x < y);
+    if (us > 0) {
+        out_text("  %-34s %9.3f ms %5.1f %%\n", what, us / 1e3, 100 * us / v->stage.latency_us);
+    }
 }
 
-static void add_operator_row(struct out_table *t, const struct info_view *v, uint32_t i,
-                             double all_cycles)
+/* One inference, steady, by what bounds it; and what a first one adds. */
+static void print_times(const struct info_view *v)
+{
+    static const struct {
+        enum atoll_bound bound;
+        const char *what;
+    } parts[] = {{ATOLL_BOUND_ARRAY, "array: convolutions, dense"},
+                 {ATOLL_BOUND_DEPTHWISE, "depthwise convolutions"},
+                 {ATOLL_BOUND_VECTOR, "vector unit: pools, sums, copies"},
+                 {ATOLL_BOUND_LINK, "link: parameters, input, output"},
+                 {ATOLL_BOUND_CALL, "call: the host, once an inference"},
+                 {ATOLL_BOUND_CPU, "operators left on the host (coarse)"}};
+    const struct atoll_stage_cost *s = &v->stage;
+    if (!v->costed) {
+        return;
+    }
+    out_text("\nOne inference on one TPU of %s, %.0f MHz: %.3f ms +- %.3f (computed)\n",
+             v->board->name, atoll_board_clock_hz(v->board, &v->use) / 1e6, s->latency_us / 1e3,
+             s->latency_u95_us / 1e3);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        print_part(parts[i].what, v->bound_us[parts[i].bound], v);
+    }
+    out_text("The first one, and each after another model used the TPU: %.3f ms more.\n",
+             s->load_us / 1e3);
+}
+
+static void add_operator_row(struct out_table *t, const struct info_view *v, uint32_t i)
 {
     char name[64], shape[128] = "-";
     const struct atoll_op *op = &v->m->ops[i];
     const struct atoll_layer *l = &v->layers[i];
+    const struct atoll_layer_cost *c = &v->costs[i];
+    const bool array = v->costed && l->kind == ATOLL_BOUND_ARRAY;
     out_cell(t, "%u", i);
     out_cell(t, "%s", atoll_op_name(op, name));
     out_cell(t, "%s", op->n_outputs ? shape_text(&v->m->tensors[op->outputs[0]], shape) : shape);
     out_cell_big(t, (double)v->info[i].macs);
     out_cell_bytes(t, v->info[i].weight_bytes + v->info[i].bias_bytes);
     out_cell_big(t, l->cycles);
-    out_cell_number(t, "%.1f %%", all_cycles > 0 ? 100 * l->cycles / all_cycles : NAN);
-    out_cell(t, "%s", isfinite(l->cycles) ? atoll_bound_name(l->kind) : "-");
-    out_cell_number(t, "%.0f %%",
-                    l->ideal_cycles > 0 && l->cycles > 0 ? 100 * l->ideal_cycles / l->cycles : NAN);
-    out_cell(t, "%s", l->packed_bytes == 0 ? "-" : l->stream_bytes ? "streamed" : "cached");
+    out_cell_us(t, v->costed ? c->us : NAN);
+    out_cell_number(t, "%.1f %%", v->costed ? 100 * c->share_frac : NAN);
+    out_cell(t, "%s", v->costed ? atoll_bound_name(c->bound) : "-");
+    out_cell_number(t, "%.0f %%", array ? 100 * c->waste_frac : NAN);
+    out_cell(t, "%s", l->packed_bytes == 0 ? "-" : c->on_chip ? "on chip" : "streamed");
+}
+
+/* All operators in file order, or the costliest first. */
+static int choose(const struct info_view *v, bool all, uint32_t *order, uint32_t shown,
+                  struct atoll_err *err)
+{
+    for (uint32_t i = 0; i < shown; i++) {
+        order[i] = i;
+    }
+    return all ? 0 : atoll_program_costliest(v->costs, v->m->n_ops, order, shown, err);
 }
 
 static int print_operators(struct call *call, const struct info_view *v)
 {
     static const struct out_column columns[] = {
-        {"op", OUT_RIGHT},        {"kind", OUT_LEFT},    {"output", OUT_LEFT},
-        {"MACs", OUT_RIGHT},      {"params", OUT_RIGHT}, {"cycles", OUT_RIGHT},
-        {"share", OUT_RIGHT},     {"bound", OUT_LEFT},   {"array use", OUT_RIGHT},
-        {"params are", OUT_LEFT},
+        {"op", OUT_RIGHT},      {"kind", OUT_LEFT},       {"output", OUT_LEFT},
+        {"MACs", OUT_RIGHT},    {"params", OUT_RIGHT},    {"cycles", OUT_RIGHT},
+        {"ms", OUT_RIGHT},      {"share", OUT_RIGHT},     {"bound", OUT_LEFT},
+        {"padding", OUT_RIGHT}, {"params are", OUT_LEFT},
     };
     const struct info_opts *o = call->opts;
     const uint32_t n = v->m->n_ops;
     const uint32_t shown = o->all || o->top > n ? n : (uint32_t)o->top;
     uint32_t *order = atoll_calloc(n, sizeof *order);
-    double cycles = 0;
     if (!order) {
         return atoll_fail_nomem(&call->err, "an order", n * sizeof *order);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        order[i] = i;
-        cycles += isfinite(v->layers[i].cycles) ? v->layers[i].cycles : 0;
-    }
-    if (!o->all) {
-        sort_view = v;
-        qsort(order, n, sizeof *order, by_cycles);
-    }
-    int code = o->all ? 0 : print_kinds(call, v, cycles);
+    int code = choose(v, o->all, order, shown, &call->err);
+    code = code || o->all ? code : print_kinds(call, v);
     if (o->all) {
-        out_text("\nAll operators (cycles computed):\n\n");
+        out_text("\nAll operators:\n\n");
     } else {
-        out_text("\nThe %u costliest operators (cycles computed; --all lists every one):\n\n",
-                 shown);
+        out_text("\nThe %u costliest operators (--all lists every one):\n\n", shown);
     }
     struct out_table t;
     out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
-    for (uint32_t i = 0; i < shown; i++) {
-        add_operator_row(&t, v, order[i], cycles);
+    for (uint32_t i = 0; i < shown && code == 0; i++) {
+        add_operator_row(&t, v, order[i]);
     }
     atoll_free(order);
     const int printed = out_table_print(&t, &call->err);
-    code = code ? code : printed;
-    if (v->costed && code == 0) {
-        out_text("\nAll together: %.2f million cycles, %.3f ms at 500 MHz, links and host not "
-                 "counted.\n",
-                 cycles / 1e6, cycles / 500e3);
-    }
-    return code;
+    return code ? code : printed;
 }
 
 int info_print_people(struct call *call, const struct info_view *v)
@@ -233,5 +245,6 @@ int info_print_people(struct call *call, const struct info_view *v)
     print_head(v);
     print_memory(v);
     const int code = print_unmapped(v, &call->err);
+    print_times(v);
     return code ? code : print_operators(call, v);
 }

@@ -9,7 +9,24 @@ void info_view_close(struct info_view *v)
     atoll_free(v->maps);
     atoll_free(v->info);
     atoll_free(v->layers);
+    atoll_free(v->costs);
+    atoll_board_close(&v->board);
     atoll_program_finish(&v->program);
+}
+
+/* What the whole takes on a board, and what of it each operator. */
+static void add_times(struct info_view *v)
+{
+    const struct atoll_program *p = &v->program;
+    const struct atoll_stage_cost *s = &v->stage;
+    atoll_cost_stage_of(p, v->board, &v->use, &v->stage);
+    atoll_program_breakdown(p, v->board, &v->use, v->costs); /* file order: by operator */
+    for (uint32_t i = 0; i < p->n_layers; i++) {
+        v->bound_us[v->costs[i].bound] += v->costs[i].us;
+    }
+    v->bound_us[ATOLL_BOUND_CALL] += s->call_us;
+    v->bound_us[ATOLL_BOUND_LINK] += s->input_us + s->output_us;
+    v->bound_us[ATOLL_BOUND_LINK] += p->off_chip_bytes > 0 ? v->board->stream_us.value : 0;
 }
 
 /* Costs are an extra: a model that the cost laws cannot take (a dynamic shape, float weights) is
@@ -30,6 +47,9 @@ static int add_costs(struct info_view *v, unsigned compiler, struct atoll_err *e
         code = atoll_cost_program(cost, ops, v->m->n_ops, &v->program, &why);
     }
     v->costed = code == 0;
+    if (v->costed) {
+        add_times(v);
+    }
     for (uint32_t i = 0; v->costed && i < v->program.n_layers; i++) {
         v->layers[v->program.layers[i].op] = v->program.layers[i];
     }
@@ -38,14 +58,16 @@ static int add_costs(struct info_view *v, unsigned compiler, struct atoll_err *e
     return code == ATOLL_ENOMEM ? atoll_fail(err, code, "%s", why.text) : 0;
 }
 
-int info_view_open(struct info_view *v, const struct atoll_model *m, unsigned compiler,
+int info_view_open(struct info_view *v, const struct atoll_model *m, const struct info_opts *o,
                    struct atoll_err *err)
 {
     *v = (struct info_view){.m = m, .first_unmapped = m->n_ops};
     v->maps = atoll_calloc(m->n_ops, sizeof *v->maps);
     v->info = atoll_calloc(m->n_ops, sizeof *v->info);
     v->layers = atoll_calloc(m->n_ops, sizeof *v->layers);
-    if (!v->maps || !v->info || !v->layers) {
+    v->costs = atoll_calloc(m->n_ops, sizeof *v->costs);
+    v->use = board_use(&o->board);
+    if (!v->maps || !v->info || !v->layers || !v->costs) {
         return atoll_fail_nomem(err, "the operators", m->n_ops * sizeof *v->info);
     }
     atoll_model_mapping(m, v->maps);
@@ -58,7 +80,8 @@ int info_view_open(struct info_view *v, const struct atoll_model *m, unsigned co
         v->unmapped += !v->maps[i];
         v->first_unmapped = v->maps[i] ? v->first_unmapped : i;
     }
-    return add_costs(v, compiler, err);
+    const int code = atoll_board_open(o->board.name, o->board.share, &v->board, err);
+    return code ? code : add_costs(v, o->compiler, err);
 }
 
 const char *info_why_not(const struct info_view *v, uint32_t op, char buf[256])
@@ -82,7 +105,7 @@ int info_source(struct call *call, const struct atoll_model *m)
 {
     const struct info_opts *o = call->opts;
     struct info_view v;
-    int code = info_view_open(&v, m, o->compiler, &call->err);
+    int code = info_view_open(&v, m, o, &call->err);
     if (code == 0 && call->json) {
         code = info_print_json(call, &v);
     } else if (code == 0) {

@@ -146,10 +146,11 @@ enum atoll_bound {
     ATOLL_BOUND_VECTOR,
     ATOLL_BOUND_LINK,
     ATOLL_BOUND_FREE,
-    ATOLL_BOUND_CPU
+    ATOLL_BOUND_CPU,
+    ATOLL_BOUND_CALL ///< no operator's: the fixed part of a call, beside the operators
 };
 ATOLL_API const char *atoll_bound_name(
-    enum atoll_bound b); ///< "array", "depthwise", "vector", "link", "free", "cpu"
+    enum atoll_bound b); ///< "array", "depthwise", "vector", "link", "free", "cpu", "call"
 
 /** One operator as the compiled program runs it. */
 struct atoll_layer {
@@ -157,9 +158,10 @@ struct atoll_layer {
     uint64_t packed_bytes; ///< parameters as stored for the device
     uint64_t stream_bytes; ///< sent per inference: 0 when cached; several times packed_bytes where
                            ///< a wide convolution sends its weights once per strip
-    double cycles;       ///< of the array or vector unit, at the core clock
-    double ideal_cycles; ///< without padding, array full: MACs / 2048, the best ever measured
+    double cycles;         ///< of the array or vector unit, at the core clock
+    double ideal_cycles;   ///< without padding, array full: MACs / 2048, the best ever measured
     uint64_t macs;
+    double cpu_us;         ///< of an operator left on the host: its time there, a coarse estimate
     enum atoll_bound kind; ///< unit that computes it (never LINK: that depends on the board)
 };
 
@@ -260,7 +262,8 @@ struct atoll_layer_cost {
     double stream_us;         ///< its parameters over the link; 0 when they are on chip
     double us;                ///< max(compute, stream): what it adds to the latency
     double share_frac;        ///< of the stage's latency (call, input and output take the rest)
-    double waste_frac;        ///< share of the array's time that works on padding
+    double waste_frac;        ///< share of the array's time that works on padding (channels in
+                              ///< groups of 4 and 32, pixels in groups of tiles); 0 elsewhere
     uint64_t parameter_bytes; ///< as stored
     bool on_chip;             ///< it has parameters and they are cached
     enum atoll_bound bound;   ///< LINK when streaming is longer than computing

@@ -87,8 +87,9 @@ struct atoll_stage_row {
 /** Where the time of a model goes, whole on one TPU: summed per operator kind and bound. */
 struct atoll_layer_row {
     const char *experiment, *model;
-    int64_t index;          ///< operator index
-    const char *op, *bound; ///< "CONV_2D"; "array", "depthwise", "vector", "link", "free", "cpu"
+    int64_t index; ///< operator index; from n_ops on: the call and its transfers
+    const char *op,
+        *bound; ///< "CONV_2D"; "array", "depthwise", "vector", "link", "free", "cpu", "call"
     double us, cycles, ideal_cycles, macs, stored_bytes, stream_bytes;
 };
 /** One run. Natural key: (experiment, model, strategy, tpus, workload, repeat). */

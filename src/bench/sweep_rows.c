@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MIB 1048576.0
-
 static int nomem(struct atoll_err *err)
 {
     return atoll_fail_nomem(err, "rows of an experiment", 0);
@@ -45,8 +43,8 @@ static int assumptions(const struct atoll_experiment *e, struct atoll_buf *out,
                        struct atoll_err *err)
 {
     struct atoll_yaml_doc *doc = NULL;
-    const int rc = atoll_yaml_parse(e->board->path, e->board->text, strlen(e->board->text), &doc,
-                                    err);
+    const int rc =
+        atoll_yaml_parse(e->board->path, e->board->text, strlen(e->board->text), &doc, err);
     if (rc) {
         return rc;
     }
@@ -88,33 +86,64 @@ static int put_experiment_row(const struct atoll_experiment *e, struct atoll_sto
 
 /* ------------------------------------------------------------ models, layers */
 
+/* Beside the operators: what the call itself and the boundary tensors take. */
+static int put_rest(const struct atoll_experiment *e, struct atoll_store *s,
+                    const struct atoll__subject *m, const struct atoll_program *p,
+                    struct atoll_err *err)
+{
+    struct atoll_stage_cost c;
+    atoll_cost_stage_of(p, e->board, &e->use, &c);
+    const struct {
+        const char *op;
+        enum atoll_bound bound;
+        double us;
+    } rest[] = {{"(call)", ATOLL_BOUND_CALL, c.call_us},
+                {"(input)", ATOLL_BOUND_LINK, c.input_us},
+                {"(output)", ATOLL_BOUND_LINK, c.output_us},
+                {"(start of a stream)", ATOLL_BOUND_LINK,
+                 c.off_chip_bytes > 0 ? e->board->stream_us.value : 0}};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0] && !rc; i++) {
+        const struct atoll_layer_row row = {.experiment = e->key,
+                                            .model = m->spec,
+                                            .index = (int64_t)(m->model->n_ops + i),
+                                            .op = rest[i].op,
+                                            .bound = atoll_bound_name(rest[i].bound),
+                                            .us = rest[i].us};
+        rc = rest[i].us > 0 ? atoll_store_put_layer(s, &row, err) : 0;
+    }
+    return rc;
+}
+
 /* Whole on one TPU: where its time goes, operator by operator. */
 static int put_layers(const struct atoll_experiment *e, struct atoll_store *s,
                       const struct atoll__subject *m, const struct atoll_program *p,
                       struct atoll_err *err)
 {
-    const double hz = atoll_board_clock_hz(e->board, &e->use);
+    struct atoll_layer_cost *costs = atoll_calloc(p->n_layers + 1u, sizeof *costs);
+    if (!costs) {
+        return nomem(err);
+    }
     int rc = 0;
+    atoll_program_breakdown(p, e->board, &e->use, costs);
     for (uint32_t i = 0; i < p->n_layers && !rc; i++) {
         const struct atoll_layer *l = &p->layers[i];
         char op[64];
-        const double compute_us = l->cycles / hz * 1e6;
-        const double stream_us = (double)l->stream_bytes / MIB * e->board->stream_us_per_mib.value;
-        const struct atoll_layer_row row = {
-            .experiment = e->key,
-            .model = m->spec,
-            .index = l->op,
-            .op = atoll_op_name(&m->model->ops[l->op], op),
-            .bound = atoll_bound_name(stream_us > compute_us ? ATOLL_BOUND_LINK : l->kind),
-            .us = fmax(compute_us, stream_us),
-            .cycles = l->cycles,
-            .ideal_cycles = l->ideal_cycles,
-            .macs = (double)l->macs,
-            .stored_bytes = (double)l->packed_bytes,
-            .stream_bytes = (double)l->stream_bytes};
+        const struct atoll_layer_row row = {.experiment = e->key,
+                                            .model = m->spec,
+                                            .index = l->op,
+                                            .op = atoll_op_name(&m->model->ops[l->op], op),
+                                            .bound = atoll_bound_name(costs[i].bound),
+                                            .us = costs[i].us,
+                                            .cycles = l->cycles,
+                                            .ideal_cycles = l->ideal_cycles,
+                                            .macs = (double)l->macs,
+                                            .stored_bytes = (double)l->packed_bytes,
+                                            .stream_bytes = (double)l->stream_bytes};
         rc = atoll_store_put_layer(s, &row, err);
     }
-    return rc;
+    atoll_free(costs);
+    return rc ? rc : put_rest(e, s, m, p, err);
 }
 
 static int put_model(const struct atoll_experiment *e, struct atoll_store *s,

@@ -7,13 +7,14 @@
 /** Share of the array's work that is padding: 0 for operators that do no arithmetic. */
 static double waste_of(const struct atoll_layer *l)
 {
-    if (l->kind != ATOLL_BOUND_ARRAY || !(l->cycles > 0.0) || l->ideal_cycles >= l->cycles) {
+    const double full = atoll__constants_default.v[ATOLL__K_CONV_FACTOR] * l->ideal_cycles;
+    if (l->kind != ATOLL_BOUND_ARRAY || !(l->cycles > 0.0) || full >= l->cycles) {
         return 0.0;
     }
-    return 1.0 - l->ideal_cycles / l->cycles;
+    return 1.0 - full / l->cycles;
 }
 
-static void one(const struct atoll_layer *l, const struct atoll__rates *r, double host_us,
+static void one(const struct atoll_layer *l, const struct atoll__rates *r,
                 struct atoll_layer_cost *out)
 {
     const double compute_us = r->us_per_cycle[ATOLL_DRIVE_CALLED] * l->cycles;
@@ -27,7 +28,7 @@ static void one(const struct atoll_layer *l, const struct atoll__rates *r, doubl
                                      .on_chip = l->packed_bytes > 0 && l->stream_bytes == 0};
     if (l->kind == ATOLL_BOUND_CPU) {
         out->bound = ATOLL_BOUND_CPU;
-        out->us = host_us;
+        out->us = l->cpu_us;
         return;
     }
     out->bound = stream_us > compute_us ? ATOLL_BOUND_LINK : l->kind;
@@ -41,9 +42,7 @@ void atoll_program_breakdown(const struct atoll_program *p, const struct atoll_b
     struct atoll_stage_cost stage;
     atoll_cost_stage_of(p, b, u, &stage);
     for (uint32_t i = 0; i < p->n_layers; i++) {
-        /* the host's time is known as a whole; it is shared out evenly */
-        const double host_us = p->cpu_ops > 0 ? p->cpu_us / p->cpu_ops : 0.0;
-        one(&p->layers[i], &r, host_us, &out[i]);
+        one(&p->layers[i], &r, &out[i]);
         out[i].share_frac = stage.latency_us > 0.0 ? out[i].us / stage.latency_us : 0.0;
     }
 }

@@ -190,6 +190,7 @@ void atoll__cost_cycles(const struct atoll__constants *k, const struct atoll_mod
     case ATOLL_BOUND_LINK:
     case ATOLL_BOUND_FREE:
     case ATOLL_BOUND_CPU:
+    case ATOLL_BOUND_CALL:
         break;
     }
 }

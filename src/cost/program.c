@@ -67,7 +67,8 @@ static void layer(struct plain *s, uint32_t at)
     *l = (struct atoll_layer){.op = op, .macs = info.macs, .kind = ATOLL_BOUND_CPU};
     if (!s->maps[op]) {
         s->p->cpu_ops++;
-        s->p->cpu_us += atoll__cost_cpu_us(k, s->m, op, info.macs);
+        l->cpu_us = atoll__cost_cpu_us(k, s->m, op, info.macs);
+        s->p->cpu_us += l->cpu_us;
         return;
     }
     struct atoll__cycles cycles;

@@ -193,7 +193,8 @@ struct atoll_quantity atoll_board_idle_tpu_mw(const struct atoll_board *b)
 
 const char *atoll_bound_name(enum atoll_bound b)
 {
-    static const char *const names[] = {"array", "depthwise", "vector", "link", "free", "cpu"};
+    static const char *const names[] = {"array", "depthwise", "vector", "link",
+                                        "free",  "cpu",       "call"};
     return (unsigned)b < sizeof names / sizeof names[0] ? names[b] : "?";
 }
 

@@ -111,7 +111,7 @@ static const struct atoll__column layer[] = {
     L(model, TEXT, KEY, "model.spec"),
     L(index, INT, KEY, "operator index"),
     L(op, TEXT, 0, "kind of operator"),
-    L(bound, TEXT, 0, "what bounds it: array, depthwise, vector, link, free, cpu"),
+    L(bound, TEXT, 0, "what bounds it: array, depthwise, vector, link, free, cpu, call"),
     L(us, REAL, 0, "computed: time whole on one TPU"),
     L(cycles, REAL, 0, "computed: cycles of the unit that computes it"),
     L(ideal_cycles, REAL, 0, "computed: cycles with a full array"),
@@ -190,7 +190,9 @@ const struct atoll__table atoll__tables[ATOLL__TABLES] = {
           "One row for each plan of an experiment, also those that do not apply. Every figure is "
           "computed."),
     TABLE(STAGE, stage, "experiment", "One row for each stage of each plan."),
-    TABLE(LAYER, layer, "experiment", "One row for each operator of a model, whole on one TPU."),
+    TABLE(LAYER, layer, "experiment",
+          "One row for each operator of a model whole on one TPU, and after them the call and its "
+          "transfers."),
     TABLE(RUN, run, "experiment", "One row for each run."),
     TABLE(RAIL, rail, "run", "One row for each rail of the meter and each run."),
     TABLE(SERIES, series, "run", "One row for each series of a run."),

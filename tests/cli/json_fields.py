@@ -97,6 +97,38 @@ def check_plan(j, n_ops):
     assert j['latency_worst_us'] >= j['latency_us']
 
 
+def where_time_goes():
+    """What `info` says of time adds up, on a network that streams, on two boards."""
+    for board, faster in (('asus_crl_g18u', 'max'), ('usb3_pi4', 'standard')):
+        j = answer('info', 'info', 'zoo:inception_v3', '--board', board, '--clock', faster)
+        t = j['time']
+        fields('time', t, {'board': str, 'latency_us': NUMBER, 'latency_u95_us': NUMBER,
+                           'call_us': NUMBER, 'load_us': NUMBER, 'bound_us': dict})
+        assert t['board'] == board and t['load_us'] > 0
+        close = 1e-9 * t['latency_us']
+        assert abs(sum(t['bound_us'].values()) - t['latency_us']) < close, t
+        parts = ('call_us', 'input_us', 'compute_us', 'stream_us', 'stream_start_us', 'output_us',
+                 'cpu_us')
+        assert abs(sum(t[p] for p in parts) - t['latency_us']) < close, t
+        assert t['first_latency_us'] == t['latency_us'] + t['load_us']
+        us = {op['index']: op['us'] for op in j['operators']}
+        assert abs(sum(us.values()) - t['compute_us'] - t['stream_us'] - t['cpu_us']) < close
+        assert len(j['costliest']) == 10
+        top = [us[i] for i in j['costliest']]
+        assert top == sorted(us.values(), reverse=True)[:10]
+        for op in j['operators']:
+            assert op['bound'] in ('array', 'depthwise', 'vector', 'link', 'free', 'cpu')
+            streams = op['on_chip'] is False
+            assert streams == (op['stream_bytes'] > 0)
+            assert (op['bound'] == 'link') == (op['stream_us'] > op['compute_us'])
+            assert op['padding_frac'] is None or 0 <= op['padding_frac'] < 1
+        assert any(op['bound'] == 'link' for op in j['operators'])
+    text = run('info', 'zoo:inception_v3', '--board', 'asus_crl_g18u', '--top', '3')
+    assert 'The 3 costliest operators' in text and 'streamed' in text
+    assert 'on chip' in run('info', 'zoo:inception_v3', '--all')
+    assert all(w in text for w in ('array:', 'link:', 'call:', 'padding')), text
+
+
 def zoo_and_info():
     j = answer('zoo', 'zoo', 'list')
     for network in j['networks']:
@@ -118,6 +150,7 @@ def zoo_and_info():
         assert op['index'] == number and op['maps'] == (op['why'] is None)
         of_list('inputs', op['inputs'], int)
         assert op['output_shapes'][0] == op['output_shape']
+    where_time_goes()
     assert j['totals']['macs'] == sum(op['macs'] for op in j['operators'])
     ssd = answer('info', 'info', 'zoo:ssd_mobilenet_v1')
     last = ssd['operators'][-1]
