@@ -185,6 +185,7 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     r.objective = (enum atoll_objective)o->objective;
     r.want_sha256 = call->json || o->out;
     r.want_next_tpu = true;
+    r.want_rivals = o->compare;
     r.time_limit_s = o->time_limit_s;
     return o->compare || (!o->strategy && !o->cuts) ? compare(call, &r) : solve(call, &r);
 }

@@ -90,6 +90,7 @@ struct atoll_plan_model {
 struct atoll_plan {
     const char *strategy; ///< "single", "replicas", "vendor", "partition:4+2+2",
                           ///< "smallest_resident", "exact", "cuts"
+    const char *rule_of;  ///< whose rule or search this is; NULL: atoll's own
     const char *board;
     uint32_t tpus; ///< TPUs asked for
     uint32_t tpus_used;
@@ -141,6 +142,8 @@ struct atoll_plan_request {
     bool want_sha256;                  ///< fill models[].sha256
     bool want_next_tpu;  ///< also plan for tpus+1 to say what it brings (costs time; compare: for
                          ///< the best plans only)
+    bool want_rivals;    ///< compare: also the published searches (slower than the rules), and
+                         ///< `exact` for the other two objectives
     double time_limit_s; ///< 0: none
     /* What the plan must keep; all zero: nothing. Plans that break one are skipped, and `exact`
      * says what would be possible. */

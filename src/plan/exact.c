@@ -408,17 +408,36 @@ static int no_plan(const struct atoll__exact *x, struct atoll_err *err)
     return atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
 }
 
+/* "exact:energy" is best in energy, whatever else the request compares. */
+static int choose_objective(struct atoll_plan *p, const char *argument, struct atoll_err *err)
+{
+    for (int o = 0; o < 3 && *argument; o++) {
+        if (strcmp(argument, atoll_objective_name((enum atoll_objective)o)) == 0) {
+            p->objective = (enum atoll_objective)o;
+            return 0;
+        }
+    }
+    return *argument ? atoll_fail(err, ATOLL_EUSAGE,
+                                  "strategy \"exact:%s\": expected exact:latency, "
+                                  "exact:throughput or exact:energy",
+                                  argument)
+                     : 0;
+}
+
 int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err)
 {
-    (void)argument;
     const struct atoll_plan_request *r = d->planner->request;
+    int rc = choose_objective(d->plan, argument, err);
+    if (rc) {
+        return rc;
+    }
     if (r->n_models != 1) {
         return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given",
                           r->n_models);
     }
     struct atoll__exact x = {.draft = d,
                              .board = r->board,
-                             .objective = r->objective,
+                             .objective = d->plan->objective,
                              .value = INFINITY,
                              .lower = INFINITY};
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
@@ -426,7 +445,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     }
     x.keep = d->planner->keep ? d->planner->keep[0] : x.keep;
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
-    int rc = exact_prepare(&x, err);
+    rc = exact_prepare(&x, err);
     rc = rc == 0 ? solve(&x, err) : rc;
     for (uint32_t i = 0; rc == 0 && i < x.n_best; i++) {
         rc = atoll__draft_stages(d, 0, x.best[i].stages, x.best[i].n_stages, err);

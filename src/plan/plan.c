@@ -30,8 +30,15 @@ static const struct atoll__plan_strategy *find_strategy(const char *text, const 
 {
     for (const struct atoll__plan_strategy *s = atoll__plan_strategies; s->name; s++) {
         const size_t n = strlen(s->name);
-        if (strncmp(text, s->name, n) == 0 && text[n] == (s->takes_parts ? ':' : '\0')) {
-            *argument = s->takes_parts ? text + n + 1 : text + n;
+        if (strncmp(text, s->name, n) != 0) {
+            continue;
+        }
+        if (text[n] == ':' && s->argument != ATOLL__ARGUMENT_NONE) {
+            *argument = text + n + 1;
+            return s;
+        }
+        if (text[n] == '\0' && s->argument != ATOLL__ARGUMENT_PARTS) {
+            *argument = text + n;
             return s;
         }
     }
@@ -62,7 +69,8 @@ static int check_strategy(const char *strategy, struct atoll_err *err)
     }
     return atoll_fail(err, ATOLL_EUSAGE,
                       "strategy \"%s\" is not known (known: single, replicas, vendor, "
-                      "partition:A+B+..., smallest_resident, exact, cuts)",
+                      "partition:A+B+..., smallest_resident, exact, cuts, libcoral_profiled, "
+                      "depth_balanced, replicated_bottleneck)",
                       strategy ? strategy : "");
 }
 
@@ -71,7 +79,9 @@ static int fill_header(struct atoll__planner *pl, struct atoll_plan *p, const ch
                        uint32_t tpus, struct atoll_err *err)
 {
     const struct atoll_plan_request *r = pl->request;
+    const char *argument;
     p->strategy = atoll_arena_strndup(p->arena, strategy, strlen(strategy));
+    p->rule_of = find_strategy(strategy, &argument)->rule_of;
     p->board = atoll_arena_strndup(p->arena, r->board->name, strlen(r->board->name));
     p->models = atoll_arena_array(p->arena, r->n_models, sizeof *p->models);
     if (!p->strategy || !p->board || !p->models) {

@@ -50,14 +50,31 @@ static int add_partitions(struct atoll__planner *pl, struct atoll_comparison *c,
     return code;
 }
 
+/* The best in what the request does not ask for, and what others published. */
+static int add_rivals(struct atoll__planner *pl, struct atoll_comparison *c, struct atoll_err *err)
+{
+    int code = 0;
+    for (int o = 0; o < 3 && code == 0; o++) {
+        if (o != (int)pl->request->objective) {
+            char name[32];
+            snprintf(name, sizeof name, "exact:%s", atoll_objective_name((enum atoll_objective)o));
+            code = add_plan(pl, c, name, err);
+        }
+    }
+    for (const struct atoll__plan_strategy *s = atoll__plan_strategies; s->name && !code; s++) {
+        code = s->rival ? add_plan(pl, c, s->name, err) : 0;
+    }
+    return code;
+}
+
 static int fill_comparison(struct atoll__planner *pl, struct atoll_comparison *c,
                            struct atoll_err *err)
 {
     const uint32_t tpus = pl->request->tpus;
-    uint32_t n_partitions = 0, n_strategies = 0;
+    uint32_t n_partitions = 0, n = 0;
     const char *const *names = atoll_plan_strategies();
-    while (names[n_strategies]) {
-        n_strategies++;
+    while (atoll__plan_strategies[n].name) {
+        n++;
     }
     char **partitions = atoll_plan_partitions(tpus, &n_partitions);
     if (!partitions) {
@@ -67,13 +84,16 @@ static int fill_comparison(struct atoll__planner *pl, struct atoll_comparison *c
                    : atoll_fail_nomem(err, "the partitions", tpus);
     }
     int code = 0;
-    c->plans = atoll_calloc(n_partitions + n_strategies, sizeof *c->plans);
+    n += n_partitions + 3; /* `exact` for each objective */
+    c->plans = atoll_calloc(n, sizeof *c->plans);
     if (!c->plans) {
-        code = atoll_fail_nomem(err, "the compared plans",
-                                (n_partitions + n_strategies) * sizeof *c->plans);
+        code = atoll_fail_nomem(err, "the compared plans", n * sizeof *c->plans);
     }
-    for (uint32_t i = 0; code == 0 && i < n_strategies; i++) {
-        code = add_plan(pl, c, names[i], err);
+    for (; *names && code == 0; names++) {
+        code = add_plan(pl, c, *names, err);
+    }
+    if (code == 0 && pl->request->want_rivals) {
+        code = add_rivals(pl, c, err);
     }
     if (code == 0) {
         code = add_partitions(pl, c, partitions, err);

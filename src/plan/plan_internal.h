@@ -13,13 +13,14 @@
 enum atoll__plan_order {
     ATOLL__ORDER_FILE,   ///< as in the file
     ATOLL__ORDER_VENDOR, ///< as edgetpu_compiler cuts (atoll_model_vendor_order)
+    ATOLL__ORDER_DEPTH,  ///< by the longest distance from the input, then as in the file
+    ATOLL__ORDERS
 };
 
 /** One model as the planner sees it. */
 struct atoll__plan_view {
     const struct atoll_model *model;
-    uint32_t
-        *order[2]; ///< by enum atoll__plan_order, n_ops entries; VENDOR is made when first needed
+    uint32_t *order[ATOLL__ORDERS]; ///< n_ops entries each, made when first needed
 };
 
 /** A segment: a range of one order of one model. */
@@ -100,14 +101,26 @@ int atoll__draft_stages(struct atoll__plan_draft *d, uint32_t model,
  * why). */
 int atoll__draft_vendor(struct atoll__plan_draft *d, uint32_t model, uint32_t n_stages,
                         struct atoll_err *err);
+/** TPUs of one of several models: an equal part, the rest one by one to the first models. */
+uint32_t atoll__draft_share(const struct atoll__plan_draft *d, uint32_t model);
+/** ATOLL_ENO when there are fewer TPUs than models: sharing one costs a reload at every switch. */
+int atoll__draft_enough(const struct atoll__plan_draft *d, struct atoll_err *err);
 /** Start positions of the compiler's cuts, n - 1 of them in vendor order. ATOLL_ENO: none. */
 int atoll__planner_vendor_cuts(struct atoll__planner *pl, uint32_t model, uint32_t n,
                                uint32_t *starts, struct atoll_err *err);
 
+/** What stands behind the colon of a strategy's text. */
+enum atoll__argument {
+    ATOLL__ARGUMENT_NONE,
+    ATOLL__ARGUMENT_PARTS,    ///< "partition:4+2+2"
+    ATOLL__ARGUMENT_OBJECTIVE ///< "exact:energy", or nothing: the objective of the request
+};
 /** A strategy fills the draft. ATOLL_ENO: it does not apply, err says why. */
 struct atoll__plan_strategy {
     const char *name;
-    bool takes_parts; ///< written "name:4+2+2"
+    enum atoll__argument argument;
+    const char *rule_of; ///< whose; NULL: atoll's own
+    bool rival;          ///< compared on request only: a published search, slower than a rule
     int (*fill)(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 };
 int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);

@@ -76,6 +76,7 @@ static const char *runner_name(enum atoll_host_runner r)
 static int put_head(const struct atoll_plan *p, json_t *j)
 {
     int bad = json_object_set_new(j, "strategy", json_string(p->strategy));
+    bad |= json_object_set_new(j, "rule_of", text_or_null(p->rule_of));
     bad |= json_object_set_new(j, "skipped", text_or_null(p->skipped));
     bad |= json_object_set_new(j, "board", json_string(p->board));
     bad |= json_object_set_new(j, "clock", json_string(clock_name(p->use.clock)));

@@ -286,7 +286,7 @@ static int read_texts(struct reader *r, const json_t *j)
     } texts[] = {
         {"strategy", &p->strategy},     {"board", &p->board},     {"skipped", &p->skipped},
         {"bottleneck", &p->bottleneck}, {"streams", &p->streams}, {"next_tpu", &p->next_tpu},
-        {"assumption", &p->assumption},
+        {"assumption", &p->assumption}, {"rule_of", &p->rule_of},
     };
     int code = 0;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && code == 0; i++) {

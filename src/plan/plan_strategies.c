@@ -4,15 +4,15 @@
  * one by one to the first models), and parts of a partition go to the models in turn.
  */
 #include "plan_internal.h"
+#include "rivals.h"
 
-static uint32_t share_tpus(const struct atoll__plan_draft *d, uint32_t model)
+uint32_t atoll__draft_share(const struct atoll__plan_draft *d, uint32_t model)
 {
     const uint32_t models = d->planner->request->n_models;
     return d->tpus / models + (model < d->tpus % models ? 1 : 0);
 }
 
-/* Every model needs a TPU of its own: sharing one costs a reload at every switch. */
-static int enough_tpus(const struct atoll__plan_draft *d, struct atoll_err *err)
+int atoll__draft_enough(const struct atoll__plan_draft *d, struct atoll_err *err)
 {
     const uint32_t models = d->planner->request->n_models;
     if (models > d->tpus) {
@@ -26,9 +26,9 @@ static int enough_tpus(const struct atoll__plan_draft *d, struct atoll_err *err)
 
 static int fill_copies(struct atoll__plan_draft *d, bool all, struct atoll_err *err)
 {
-    int code = enough_tpus(d, err);
+    int code = atoll__draft_enough(d, err);
     for (uint32_t m = 0; code == 0 && m < d->planner->request->n_models; m++) {
-        code = atoll__draft_pipeline(d, m, ATOLL__ORDER_FILE, NULL, 1, all ? share_tpus(d, m) : 1,
+        code = atoll__draft_pipeline(d, m, ATOLL__ORDER_FILE, NULL, 1, all ? atoll__draft_share(d, m) : 1,
                                      err);
     }
     return code;
@@ -51,9 +51,9 @@ static int fill_replicas(struct atoll__plan_draft *d, const char *argument, stru
 static int fill_vendor(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err)
 {
     (void)argument;
-    int code = enough_tpus(d, err);
+    int code = atoll__draft_enough(d, err);
     for (uint32_t m = 0; code == 0 && m < d->planner->request->n_models; m++) {
-        code = atoll__draft_vendor(d, m, share_tpus(d, m), err);
+        code = atoll__draft_vendor(d, m, atoll__draft_share(d, m), err);
     }
     return code;
 }
@@ -135,9 +135,9 @@ static int fill_smallest_resident(struct atoll__plan_draft *d, const char *argum
                                   struct atoll_err *err)
 {
     (void)argument;
-    int code = enough_tpus(d, err);
+    int code = atoll__draft_enough(d, err);
     for (uint32_t m = 0; code == 0 && m < d->planner->request->n_models; m++) {
-        const uint32_t share = share_tpus(d, m);
+        const uint32_t share = atoll__draft_share(d, m);
         uint32_t length = 1;
         code = smallest_resident_length(d->planner, m, share, &length, err);
         for (uint32_t i = 0; code == 0 && i < share / length; i++) {
@@ -176,11 +176,26 @@ static int fill_cuts(struct atoll__plan_draft *d, const char *argument, struct a
 const struct atoll__plan_strategy atoll__plan_strategies[] = {
     {.name = "single", .fill = fill_single},
     {.name = "replicas", .fill = fill_replicas},
-    {.name = "vendor", .fill = fill_vendor},
-    {.name = "partition", .takes_parts = true, .fill = fill_partition},
-    {.name = "smallest_resident", .fill = fill_smallest_resident},
-    {.name = "exact", .fill = atoll__fill_exact},
+    {.name = "vendor", .fill = fill_vendor, .rule_of = "edgetpu_compiler"},
+    {.name = "partition",
+     .argument = ATOLL__ARGUMENT_PARTS,
+     .fill = fill_partition,
+     .rule_of = "edgetpu_compiler"},
+    {.name = "smallest_resident", .fill = fill_smallest_resident, .rule_of = "LAAS"},
+    {.name = "exact", .argument = ATOLL__ARGUMENT_OBJECTIVE, .fill = atoll__fill_exact},
     {.name = "cuts", .fill = fill_cuts},
+    {.name = "libcoral_profiled",
+     .fill = atoll__fill_libcoral_profiled,
+     .rule_of = "libcoral",
+     .rival = true},
+    {.name = "depth_balanced",
+     .fill = atoll__fill_depth_balanced,
+     .rule_of = "Villarrubia et al.",
+     .rival = true},
+    {.name = "replicated_bottleneck",
+     .fill = atoll__fill_replicated_bottleneck,
+     .rule_of = "CodeProject.AI",
+     .rival = true},
     {.name = NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The planner: orders of operators and costs of segments, each made once. */
 #include "plan_internal.h"
+#include "rivals.h"
 
 static int cost_room_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
                            struct atoll_stage_cost *out, struct atoll_err *err)
@@ -43,8 +44,9 @@ int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_reque
 void atoll__planner_finish(struct atoll__planner *pl)
 {
     for (uint32_t i = 0; pl->views && i < pl->request->n_models; i++) {
-        atoll_free(pl->views[i].order[ATOLL__ORDER_FILE]);
-        atoll_free(pl->views[i].order[ATOLL__ORDER_VENDOR]);
+        for (int o = 0; o < ATOLL__ORDERS; o++) {
+            atoll_free(pl->views[i].order[o]);
+        }
     }
     for (uint32_t i = 0; pl->floors && i < pl->request->n_models; i++) {
         atoll_free(pl->floors[i].ops);
@@ -69,11 +71,17 @@ const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
         atoll_fail_nomem(err, "an order of operators", n * sizeof *order);
         return NULL;
     }
+    int code = 0;
     if (o == ATOLL__ORDER_FILE) {
         for (uint32_t i = 0; i < n; i++) {
             order[i] = i;
         }
-    } else if (atoll_model_vendor_order(v->model, order, err)) {
+    } else if (o == ATOLL__ORDER_VENDOR) {
+        code = atoll_model_vendor_order(v->model, order, err);
+    } else {
+        code = atoll__depth_order(v->model, order, err);
+    }
+    if (code) {
         atoll_free(order);
         return NULL;
     }
@@ -83,7 +91,7 @@ const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
 /* Operators are below 2^18 (ATOLL_OPS_MAX), so a segment fits one word; + 1 keeps 0 free. */
 static uint64_t segment_key(const struct atoll__plan_segment *s)
 {
-    return ((((uint64_t)s->model * 2 + (uint64_t)s->order) << 36) | ((uint64_t)s->begin << 18) |
+    return ((((uint64_t)s->model * ATOLL__ORDERS + (uint64_t)s->order) << 36) | ((uint64_t)s->begin << 18) |
             s->end) +
            1;
 }
