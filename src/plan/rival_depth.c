@@ -7,9 +7,6 @@
  */
 #include "rivals.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* depth[n_ops]: the longest distance from the input; operators stand in executable order. */
 static uint32_t fill_depths(const struct atoll_model *m, uint32_t *depth)
 {
@@ -60,6 +57,16 @@ static void levels_finish(struct levels *l)
     atoll_free(l->bytes);
 }
 
+static uint64_t parameter_bytes(const struct atoll_model *m, uint32_t op)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < m->ops[op].n_inputs; i++) {
+        const int32_t t = m->ops[op].inputs[i];
+        bytes += t >= 0 && m->tensors[t].is_constant ? m->tensors[t].bytes : 0;
+    }
+    return bytes;
+}
+
 static int levels_make(struct levels *l, struct atoll_err *err)
 {
     const struct atoll_model *m = l->planner->views[l->model].model;
@@ -76,9 +83,7 @@ static int levels_make(struct levels *l, struct atoll_err *err)
     }
     l->n = fill_depths(m, depth) + 1;
     for (uint32_t i = 0; i < m->n_ops; i++) {
-        struct atoll_op_info info;
-        atoll_op_info(m, order[i], &info);
-        l->bytes[depth[order[i]] + 1] += info.weight_bytes + info.bias_bytes;
+        l->bytes[depth[order[i]] + 1] += parameter_bytes(m, order[i]);
         l->start[depth[order[i]] + 1] = i + 1;
     }
     for (uint32_t i = 1; i <= l->n; i++) {

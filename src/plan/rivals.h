@@ -2,8 +2,8 @@
 /**
  * @file rivals.h
  * Published searches for segmentations, emulated over the same costs as everything else, so that a
- * comparison shows rules and not cost models. Each at the level at which it is stated; what is left
- * out stands in docs/method-plan.md.
+ * comparison shows rules and not cost models. Each at the level at which it is stated; what is
+ * left out stands in docs/method-plan.md.
  */
 #ifndef ATOLL_RIVALS_H
 #define ATOLL_RIVALS_H
