@@ -28,8 +28,8 @@ static int fill_copies(struct atoll__plan_draft *d, bool all, struct atoll_err *
 {
     int code = atoll__draft_enough(d, err);
     for (uint32_t m = 0; code == 0 && m < d->planner->request->n_models; m++) {
-        code = atoll__draft_pipeline(d, m, ATOLL__ORDER_FILE, NULL, 1, all ? atoll__draft_share(d, m) : 1,
-                                     err);
+        code = atoll__draft_pipeline(d, m, ATOLL__ORDER_FILE, NULL, 1,
+                                     all ? atoll__draft_share(d, m) : 1, err);
     }
     return code;
 }

@@ -91,8 +91,8 @@ const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
 /* Operators are below 2^18 (ATOLL_OPS_MAX), so a segment fits one word; + 1 keeps 0 free. */
 static uint64_t segment_key(const struct atoll__plan_segment *s)
 {
-    return ((((uint64_t)s->model * ATOLL__ORDERS + (uint64_t)s->order) << 36) | ((uint64_t)s->begin << 18) |
-            s->end) +
+    return ((((uint64_t)s->model * ATOLL__ORDERS + (uint64_t)s->order) << 36) |
+            ((uint64_t)s->begin << 18) | s->end) +
            1;
 }
 

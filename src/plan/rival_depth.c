@@ -70,8 +70,7 @@ static uint64_t parameter_bytes(const struct atoll_model *m, uint32_t op)
 static int levels_make(struct levels *l, struct atoll_err *err)
 {
     const struct atoll_model *m = l->planner->views[l->model].model;
-    const uint32_t *order =
-        atoll__planner_order(l->planner, l->model, ATOLL__ORDER_DEPTH, err);
+    const uint32_t *order = atoll__planner_order(l->planner, l->model, ATOLL__ORDER_DEPTH, err);
     uint32_t *depth = atoll_calloc((size_t)m->n_ops + 1, sizeof *depth);
     l->start = atoll_calloc((size_t)m->n_ops + 1, sizeof *l->start);
     l->bytes = atoll_calloc((size_t)m->n_ops + 1, sizeof *l->bytes);
@@ -194,8 +193,7 @@ static int fill_model(struct atoll__plan_draft *d, uint32_t model, struct atoll_
     for (uint32_t s = 0; code == 0 && s < stages; s++) {
         ends[s] = l.start[ends[s]]; /* where the next stage begins */
     }
-    code = code ? code
-                : atoll__draft_pipeline(d, model, ATOLL__ORDER_DEPTH, ends, stages, 1, err);
+    code = code ? code : atoll__draft_pipeline(d, model, ATOLL__ORDER_DEPTH, ends, stages, 1, err);
     levels_finish(&l);
     return code;
 }

@@ -31,10 +31,8 @@ struct profiler {
 /* The time of a stage, as a run of the pipeline shows it. */
 static int stage_us(struct profiler *f, uint32_t begin, uint32_t count, uint32_t stage, double *us)
 {
-    const struct atoll__plan_segment s = {.model = f->model,
-                                          .order = ATOLL__ORDER_VENDOR,
-                                          .begin = begin,
-                                          .end = begin + count};
+    const struct atoll__plan_segment s = {
+        .model = f->model, .order = ATOLL__ORDER_VENDOR, .begin = begin, .end = begin + count};
     struct atoll_stage_cost c;
     const int code = atoll__planner_cost(f->planner, &s, &c, f->err);
     *us = code ? NAN : c.service_us * pow(f->how->growth, stage);
@@ -144,8 +142,7 @@ static bool is_read(const struct atoll_model *m, uint32_t op)
 /* Operators from the first one whose results nobody reads: the last stage must hold them. */
 static int count_last(struct profiler *f)
 {
-    const uint32_t *order =
-        atoll__planner_order(f->planner, f->model, ATOLL__ORDER_VENDOR, f->err);
+    const uint32_t *order = atoll__planner_order(f->planner, f->model, ATOLL__ORDER_VENDOR, f->err);
     const struct atoll_model *m = f->planner->views[f->model].model;
     if (!order) {
         return f->err ? f->err->code : ATOLL_ENOMEM;
@@ -178,10 +175,11 @@ int atoll__profiled_cuts(struct atoll__planner *pl, uint32_t model, uint32_t n_s
         return code;
     }
     if (high_us - low_us <= THRESHOLD_US) {
-        return atoll_fail(err, ATOLL_ENO,
-                          "the stages of the compiler's cuts differ by %.2f ms, at most %.0f ms: it "
-                          "ends without a result",
-                          (high_us - low_us) / 1e3, THRESHOLD_US / 1e3);
+        return atoll_fail(
+            err, ATOLL_ENO,
+            "the stages of the compiler's cuts differ by %.2f ms, at most %.0f ms: it "
+            "ends without a result",
+            (high_us - low_us) / 1e3, THRESHOLD_US / 1e3);
     }
     code = bisect(&f, low_us, high_us, counts);
     for (uint32_t i = 0, at = 0; i + 1 < n_stages && code == 0; i++) {
@@ -203,8 +201,7 @@ int atoll__fill_libcoral_profiled(struct atoll__plan_draft *d, const char *argum
             return atoll_fail(err, ATOLL_ENO, "one TPU needs no cut");
         }
         code = atoll__profiled_cuts(d->planner, m, n, &plain, starts, err);
-        code = code ? code
-                    : atoll__draft_pipeline(d, m, ATOLL__ORDER_VENDOR, starts, n, 1, err);
+        code = code ? code : atoll__draft_pipeline(d, m, ATOLL__ORDER_VENDOR, starts, n, 1, err);
     }
     return code;
 }

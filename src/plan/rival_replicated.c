@@ -43,8 +43,8 @@ static void place(const double *stage_us, uint32_t n_stages, uint32_t tpus, uint
     for (uint32_t moves = 0; moves < 2 * tpus; moves++) {
         uint32_t slowest = 0, giver = n_stages;
         for (uint32_t i = 1; i < n_stages; i++) {
-            slowest = stage_us[i] / replicas[i] > stage_us[slowest] / replicas[slowest] ? i
-                                                                                        : slowest;
+            slowest =
+                stage_us[i] / replicas[i] > stage_us[slowest] / replicas[slowest] ? i : slowest;
         }
         for (uint32_t i = 0; i < n_stages; i++) {
             if (i != slowest && replicas[i] > 1 &&
@@ -54,10 +54,9 @@ static void place(const double *stage_us, uint32_t n_stages, uint32_t tpus, uint
             }
         }
         const double now_us = stage_us[slowest] / replicas[slowest];
-        if (giver == n_stages ||
-            now_us - fmax(stage_us[slowest] / (replicas[slowest] + 1),
-                          stage_us[giver] / (replicas[giver] - 1)) <=
-                WORTHWHILE_US) {
+        if (giver == n_stages || now_us - fmax(stage_us[slowest] / (replicas[slowest] + 1),
+                                               stage_us[giver] / (replicas[giver] - 1)) <=
+                                     WORTHWHILE_US) {
             return;
         }
         replicas[slowest]++;
@@ -79,8 +78,8 @@ static int draft(struct atoll__plan_draft *d, uint32_t model, const struct choic
             .ops = order + begin, .n_ops = end - begin, .replicas = c->replicas[i]};
     }
     return order ? atoll__draft_stages(d, model, stages, c->n_stages, err)
-                 : err ? err->code
-                       : ATOLL_ENOMEM;
+           : err ? err->code
+                 : ATOLL_ENOMEM;
 }
 
 /* The throughput of a choice alone on its TPUs, and with it its replicas. */

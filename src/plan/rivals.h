@@ -15,7 +15,7 @@
  * becomes longer on purpose, to be replicated. */
 struct atoll__profiling {
     double first_divisor, last_divisor; ///< 1: as measured
-    double growth;  ///< 1: even; below 1: each further stage looks faster by this factor
+    double growth; ///< 1: even; below 1: each further stage looks faster by this factor
 };
 /** Start positions (n_stages - 1, in vendor order) that the bisection over the target time ends
  * with. ATOLL_ENO: it ends without a result, err says why. */
@@ -29,8 +29,8 @@ int atoll__depth_order(const struct atoll_model *m, uint32_t *order, struct atol
 /** libcoral, `partition_with_profiling` with its defaults. */
 int atoll__fill_libcoral_profiled(struct atoll__plan_draft *d, const char *argument,
                                   struct atoll_err *err);
-/** Cuts between depths only, the largest stage by parameter bytes as small as possible, then shifted
- * while that takes parameters out of host memory (Villarrubia et al., arXiv 2503.01035). */
+/** Cuts between depths only, the largest stage by parameter bytes as small as possible, then
+ * shifted while that takes parameters out of host memory (Villarrubia et al., arXiv 2503.01035). */
 int atoll__fill_depth_balanced(struct atoll__plan_draft *d, const char *argument,
                                struct atoll_err *err);
 /** Every number of stages and family of cuts, TPUs moved to the bottleneck (CodeProject.AI). */

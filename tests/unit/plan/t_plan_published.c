@@ -119,10 +119,8 @@ static void replicates_the_bottleneck(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bisection_moves_the_cut),
-        cmocka_unit_test(bisection_without_a_result),
-        cmocka_unit_test(depth_balances_bytes),
-        cmocka_unit_test(depth_repairs_streaming),
+        cmocka_unit_test(bisection_moves_the_cut),   cmocka_unit_test(bisection_without_a_result),
+        cmocka_unit_test(depth_balances_bytes),      cmocka_unit_test(depth_repairs_streaming),
         cmocka_unit_test(replicates_the_bottleneck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
