@@ -212,6 +212,8 @@ ATOLL_API int atoll_cost_open_with(const struct atoll_model *m, enum atoll_compi
                                    struct atoll_err *err);
 ATOLL_API void atoll_cost_close(struct atoll_cost **c);
 ATOLL_API const struct atoll_model *atoll_cost_model(const struct atoll_cost *c);
+/** The value of a constant that this model is costed with; NAN: no such constant. */
+ATOLL_API double atoll_cost_constant(const struct atoll_cost *c, const char *name);
 /** Packed bytes of one operator's parameters under this compiler (0: none, or left on the CPU). */
 ATOLL_API uint64_t atoll_cost_packed_bytes(const struct atoll_cost *c, uint32_t op);
 

@@ -17,14 +17,20 @@
 extern "C" {
 #endif
 
-/** What an operator costs at least, wherever it is placed; see atoll_oracle.floor. */
+/** What an operator costs at least, wherever it is placed; see atoll_oracle.floor. What is not
+ * known is 0. */
 struct atoll_floor {
-    double work_us;            ///< on the array
+    double work_us;            ///< whatever else happens
     double stream_us;          ///< if its parameters had to be sent over the link at every
                                ///< inference: the longer of the sending and of work_us
     double active_mj;          ///< energy above idle
+    double parameter_bytes;    ///< of a stage: the most that any keeps on chip
+    double output_us;          ///< of an operator: reading back what it hands to later segments
+    double input_us;           ///< of an operator: sending what it hands to a later segment
     double output_us_per_byte; ///< of a stage only: reading back what it hands to later segments
     double input_us_per_byte;  ///< of a stage only: sending what earlier segments hand to it
+    double overflow_us;        ///< of a stage only: added where its parameters cannot all be kept
+    double moving_mj_per_us;   ///< of a stage only: energy above idle while it sends or streams
 };
 
 /** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides
@@ -36,10 +42,14 @@ struct atoll_oracle {
                  struct atoll_stage_cost *out, struct atoll_err *err);
     /** Optional lower bounds that let the exact search skip segments. With s = floor(UINT32_MAX),
      * what every stage costs at least, the service_us and the latency_us of any segment are at
-     * least s.work_us + max(sum of work_us, sum of stream_us - s.stream_us) + s.output_us_per_byte
-     * * bytes it hands to later segments + s.input_us_per_byte * bytes that earlier ones hand to
-     * it, and its active_mj is at least the sum of active_mj. NULL: no bounds, every segment is
-     * costed. */
+     * least the sum of
+     *  - s.work_us + max(sum of work_us, sum of stream_us - s.stream_us),
+     *  - s.overflow_us where the sum of parameter_bytes is above s.parameter_bytes,
+     *  - output_us + s.output_us_per_byte * bytes of each operator that later segments read,
+     *  - input_us + s.input_us_per_byte * bytes of each operator of earlier ones that it reads.
+     * Its active_mj is at least the sum of active_mj and s.moving_mj_per_us times what that sum
+     * holds beyond s.work_us and the operators' work_us. NULL: no bounds, every segment is costed.
+     */
     void (*floor)(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
     void *user;
 };

@@ -2,6 +2,7 @@
 /* The chip's constants as data, and as the vector that the laws read. */
 #include "cost_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct atoll_constant table[ATOLL__K_COUNT] = {
@@ -32,4 +33,10 @@ const struct atoll_constant *atoll_constant_find(const char *name)
         }
     }
     return NULL;
+}
+
+double atoll_cost_constant(const struct atoll_cost *c, const char *name)
+{
+    const struct atoll_constant *row = atoll_constant_find(name);
+    return row ? c->k->v[row - table] : NAN;
 }

@@ -21,12 +21,14 @@ int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, ui
     g->pred = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->pred);
     g->succ = atoll_arena_array(&g->arena, (size_t)n_edges + 1, sizeof *g->succ);
     g->out_bytes = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->out_bytes);
+    g->out_us = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->out_us);
+    g->in_us = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->in_us);
     g->atom_start = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->atom_start);
     g->atom_ops = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->atom_ops);
     g->atom_of = atoll_arena_array(&g->arena, (size_t)n + 1, sizeof *g->atom_of);
     uint32_t *fill = atoll_arena_array(&g->arena, 2 * ((size_t)n + 1), sizeof *fill);
-    if (!g->atom_start || !g->atom_ops || !g->atom_of || !g->pred_start || !g->succ_start ||
-        !g->pred || !g->succ || !g->out_bytes || !fill) {
+    if (!g->out_us || !g->in_us || !g->atom_start || !g->atom_ops || !g->atom_of ||
+        !g->pred_start || !g->succ_start || !g->pred || !g->succ || !g->out_bytes || !fill) {
         atoll__dag_finish(g);
         return atoll_fail_nomem(err, "operator graph", n_edges);
     }
@@ -114,4 +116,13 @@ bool atoll__dag_keeps_atoms(const struct atoll__dag *g, const uint32_t *stage_of
         }
     }
     return true;
+}
+
+void atoll__dag_set_crossing(struct atoll__dag *g, const struct atoll_floor *floors,
+                             const struct atoll_floor *stage)
+{
+    for (uint32_t v = 0; v < g->n; v++) {
+        g->out_us[v] = floors[v].output_us + stage->output_us_per_byte * g->out_bytes[v];
+        g->in_us[v] = floors[v].input_us + stage->input_us_per_byte * g->out_bytes[v];
+    }
 }

@@ -51,14 +51,15 @@ static unsigned judged_criteria(const struct atoll__exact *x)
 
 static int build_lattices(struct atoll__exact *x, struct atoll_err *err)
 {
-    const struct atoll_oracle *oracle = &x->draft->planner->oracle;
+    const struct atoll__planner *pl = x->draft->planner;
     struct atoll_floor *floors = atoll_calloc((size_t)x->dag.n + 1, sizeof *floors);
     if (!floors) {
         return atoll_fail_nomem(err, "operator floors", x->dag.n * sizeof *floors);
     }
-    for (uint32_t v = 0; v < x->dag.n && oracle->floor; v++) {
-        oracle->floor(oracle->user, x->model, v, &floors[v]);
+    for (uint32_t v = 0; v < x->dag.n; v++) {
+        atoll__planner_floor_of(pl, x->floor_kind, x->model, v, &floors[v]);
     }
+    atoll__dag_set_crossing(&x->dag, floors, &x->template.stage_floor);
     int rc = atoll__lattice_build(&x->dag, floors, LATTICE_SETS, &x->full, err);
     if (rc == 0 && x->full.n > LATTICE_SETS) {
         const uint32_t width = LATTICE_SETS / x->dag.n;
@@ -74,11 +75,6 @@ static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
     int rc = atoll__planner_floors(pl, x->model, err);
-    rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
-    if (rc == 0 && x->keep.together) {
-        rc = atoll__dag_merge(&x->dag, x->keep.together, err);
-    }
-    rc = rc == 0 ? build_lattices(x, err) : rc;
     x->template = (struct atoll__search){
         .oracle = &pl->oracle,
         .board = x->board,
@@ -91,9 +87,14 @@ static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
         .steps_max = pl->deadline_ns ? 0 : DEFAULT_STEPS,
     };
     const struct atoll_floor *stage = &x->template.stage_floor;
-    if (rc == 0 && pl->oracle.floor) {
-        pl->oracle.floor(pl->oracle.user, x->model, UINT32_MAX, &x->template.stage_floor);
+    if (rc == 0) {
+        atoll__planner_floor_of(pl, x->floor_kind, x->model, UINT32_MAX, &x->template.stage_floor);
     }
+    rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
+    if (rc == 0 && x->keep.together) {
+        rc = atoll__dag_merge(&x->dag, x->keep.together, err);
+    }
+    rc = rc == 0 ? build_lattices(x, err) : rc;
     rc = rc == 0 ? atoll__spans_make(&x->full, &x->dag, stage, &x->spans_full, err) : rc;
     return rc == 0 ? atoll__spans_make(&x->coarse, &x->dag, stage, &x->spans_coarse, err) : rc;
 }
@@ -229,6 +230,12 @@ static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, d
     s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
     const int rc = atoll__search_run(s, err);
+    fprintf(stderr,
+            "  full %d sets %u spans %u rep %u labels %u evals %lu steps %lu lower %.1f best "
+            "%.1f complete %d\n",
+            full, s->lattice->n, s->spans->start[s->lattice->n], replicas_max, s->n_labels,
+            (unsigned long)s->evaluations, (unsigned long)s->steps, s->lower_us, x->value,
+            s->lattice->complete);
     use_steps(x, s->steps);
     return rc;
 }
@@ -444,6 +451,10 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         x.coarse_value[i] = INFINITY;
     }
     x.keep = d->planner->keep ? d->planner->keep[0] : x.keep;
+    if (x.keep.latency_max_us <= 0) {
+        x.floor_kind =
+            r->objective == ATOLL_OBJECTIVE_LATENCY ? ATOLL__FLOOR_LATENCY : ATOLL__FLOOR_SERVICE;
+    }
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     rc = exact_prepare(&x, err);
     rc = rc == 0 ? solve(&x, err) : rc;

@@ -22,6 +22,7 @@ struct atoll__exact {
     const struct atoll_board *board;
     enum atoll_objective objective;
     struct atoll__plan_keep keep;
+    enum atoll__floor_kind floor_kind; ///< the figure that the objective rests on; BOTH: any
     struct atoll__dag dag;
     struct atoll__lattice full, coarse;
     struct atoll__spans spans_full, spans_coarse;

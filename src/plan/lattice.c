@@ -94,6 +94,7 @@ static void lattice_join(struct atoll__lattice *l, const struct atoll__dag *g,
     struct atoll_floor *a = &l->sum[l->n];
     a->work_us += floors[v].work_us;
     a->stream_us += floors[v].stream_us;
+    a->parameter_bytes += floors[v].parameter_bytes;
     a->active_mj += floors[v].active_mj;
     l->cross[l->n] = cross;
     l->crossing[l->n] = crossing;
@@ -113,9 +114,7 @@ static int lattice_push(struct atoll__lattice *l, const struct atoll__dag *g,
     l->size[l->n] = l->size[from] + 1;
     l->cross[l->n] = l->cross[from];
     l->crossing[l->n] = l->crossing[from];
-    const struct atoll_floor *a = &l->sum[from];
-    l->sum[l->n] = (struct atoll_floor){
-        .work_us = a->work_us, .stream_us = a->stream_us, .active_mj = a->active_mj};
+    l->sum[l->n] = l->sum[from];
     for (uint32_t i = g->atom_start[atom]; i < g->atom_start[atom + 1]; i++) {
         lattice_join(l, g, floors, g->atom_ops[i]);
     }

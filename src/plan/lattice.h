@@ -18,6 +18,8 @@ struct atoll__dag {
     uint32_t *succ_start; ///< n+1 offsets into succ
     uint32_t *succ;
     double *out_bytes;    ///< least bytes an operator hands to a successor; 0 for sinks
+    double *out_us;       ///< reading back what an operator hands to later stages; at first 0
+    double *in_us;        ///< sending it to a stage that reads it; at first 0
     uint32_t n_atoms;     ///< no cut parts the operators of an atom; at first each stands alone
     uint32_t *atom_start; ///< n_atoms+1 offsets into atom_ops
     uint32_t *atom_ops;   ///< ascending in each atom
@@ -33,6 +35,9 @@ int atoll__dag_of_edges(uint32_t n, const uint32_t *from, const uint32_t *to, ui
 int atoll__dag_merge(struct atoll__dag *g, const uint32_t *group, struct atoll_err *err);
 /** True when no atom lies on both sides of a cut: stage_of holds the stage of each operator. */
 bool atoll__dag_keeps_atoms(const struct atoll__dag *g, const uint32_t *stage_of);
+/** Sets out_us and in_us from the floors of operators and stages. */
+void atoll__dag_set_crossing(struct atoll__dag *g, const struct atoll_floor *floors,
+                             const struct atoll_floor *stage);
 void atoll__dag_finish(struct atoll__dag *g);
 
 struct atoll__lattice {

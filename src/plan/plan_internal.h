@@ -35,10 +35,17 @@ struct atoll__plan_entry {
     struct atoll_stage_cost cost;
 };
 
-/** Lower bounds of the cost room's figures (see atoll_oracle.floor). */
+/** Which figure of a stage a floor holds for. */
+enum atoll__floor_kind {
+    ATOLL__FLOOR_BOTH, ///< as atoll_oracle.floor: the two others
+    ATOLL__FLOOR_SERVICE,
+    ATOLL__FLOOR_LATENCY,
+    ATOLL__FLOOR_KINDS
+};
+/** Lower bounds of the cost room's figures (see atoll_oracle.floor), by enum atoll__floor_kind. */
 struct atoll__plan_floors {
-    struct atoll_floor *ops; ///< n_ops
-    struct atoll_floor stage;
+    struct atoll_floor *ops[ATOLL__FLOOR_KINDS]; ///< n_ops each
+    struct atoll_floor stage[ATOLL__FLOOR_KINDS];
 };
 
 /** What every pipeline that `exact` makes of a model must keep; zero-initialised: nothing. */
@@ -71,6 +78,9 @@ const uint32_t *atoll__planner_order(struct atoll__planner *pl, uint32_t model,
 int atoll__planner_floors(struct atoll__planner *pl, uint32_t model, struct atoll_err *err);
 /** The floor function of the cost room's oracle; user: the planner, whose floors are made. */
 void atoll__planner_floor(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
+/** The same for one figure alone, which is closer; the request's own oracle has one kind only. */
+void atoll__planner_floor_of(const struct atoll__planner *pl, enum atoll__floor_kind kind,
+                             uint32_t model, uint32_t op, struct atoll_floor *out);
 int atoll__planner_cost(struct atoll__planner *pl, const struct atoll__plan_segment *s,
                         struct atoll_stage_cost *out, struct atoll_err *err);
 

@@ -49,7 +49,9 @@ void atoll__planner_finish(struct atoll__planner *pl)
         }
     }
     for (uint32_t i = 0; pl->floors && i < pl->request->n_models; i++) {
-        atoll_free(pl->floors[i].ops);
+        for (int k = 0; k < ATOLL__FLOOR_KINDS; k++) {
+            atoll_free(pl->floors[i].ops[k]);
+        }
     }
     atoll_free(pl->floors);
     atoll_free(pl->views);

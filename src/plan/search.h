@@ -86,8 +86,9 @@ struct atoll__search {
                               ///< among the criteria judged
     struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
-    uint64_t deadline_ns; ///< atoll_now_ns() at which to stop; 0: none
-    uint64_t steps_max;   ///< work to do at most: labels made or compared; 0: no limit
+    const double *others_rate; ///< [K+1] most inferences per us of pipelines beside on j TPUs; NULL
+    uint64_t deadline_ns;      ///< atoll_now_ns() at which to stop; 0: none
+    uint64_t steps_max;        ///< work to do at most: labels made or compared; 0: no limit
     /* results */
     struct atoll__label *labels;
     uint32_t n_labels;
@@ -101,8 +102,9 @@ struct atoll__search {
     double
         *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
     double *below_us; ///< [n sets][K+1] a label there pays only below this: slowest stage, latency
-    double rate_of[ATOLL_TPUS_MAX + 1];  ///< most inferences per us of any mix on j TPUs
-    double limit_us[ATOLL_TPUS_MAX + 1]; ///< THROUGHPUT: slowest stage that still pays on k TPUs
+    double rate_of[ATOLL_TPUS_MAX + 1]; ///< most inferences per us of any mix on j TPUs
+    double limit_us[ATOLL_TPUS_MAX +
+                    1]; ///< THROUGHPUT, ENERGY: slowest stage that still pays on k TPUs
 };
 /** Least time of the operators between two sets in up to `stages` stages, summed over the stages,
  * us. */

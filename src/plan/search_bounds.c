@@ -17,7 +17,10 @@ double atoll__floor_us(const struct atoll_floor *from, const struct atoll_floor 
 {
     const double work_us = to->work_us - from->work_us;
     const double stream_us = to->stream_us - from->stream_us - stages * stage->stream_us;
-    return (work_us > stream_us ? work_us : stream_us) + stage->work_us;
+    const double bytes = to->parameter_bytes - from->parameter_bytes;
+    const double overflow_us =
+        bytes > stages * stage->parameter_bytes * (1 + 1e-12) ? stage->overflow_us : 0;
+    return (work_us > stream_us ? work_us : stream_us) + stage->work_us + overflow_us;
 }
 
 void atoll__spans_finish(struct atoll__spans *p)
@@ -63,22 +66,22 @@ static int frontier_make(const struct atoll__lattice *l, const struct atoll__dag
     return 0;
 }
 
-/* Least bytes that the stage between two sets hands to later ones. */
-static double bytes_out(const struct atoll__lattice *l, const struct atoll__dag *g,
-                        const struct frontier *f, uint32_t from, uint32_t to)
+/* Least time of reading back what the stage between two sets hands to later ones. */
+static double out_us(const struct atoll__lattice *l, const struct atoll__dag *g,
+                     const struct frontier *f, uint32_t from, uint32_t to)
 {
-    double bytes = 0;
+    double us = 0;
     for (uint32_t i = f->start[to]; i < f->start[to + 1]; i++) {
-        bytes += atoll__lattice_has(l, from, f->ops[i]) ? 0 : g->out_bytes[f->ops[i]];
+        us += atoll__lattice_has(l, from, f->ops[i]) ? 0 : g->out_us[f->ops[i]];
     }
-    return bytes;
+    return us;
 }
 
-/* Least bytes that earlier stages hand to it. */
-static double bytes_in(const struct atoll__lattice *l, const struct atoll__dag *g,
-                       const struct frontier *f, uint32_t from, uint32_t to)
+/* Least time of sending what earlier stages hand to it. */
+static double in_us(const struct atoll__lattice *l, const struct atoll__dag *g,
+                    const struct frontier *f, uint32_t from, uint32_t to)
 {
-    double bytes = 0;
+    double us = 0;
     for (uint32_t i = f->start[from]; i < f->start[from + 1]; i++) {
         const uint32_t v = f->ops[i];
         bool read = false;
@@ -86,46 +89,43 @@ static double bytes_in(const struct atoll__lattice *l, const struct atoll__dag *
             read =
                 atoll__lattice_has(l, to, g->succ[e]) && !atoll__lattice_has(l, from, g->succ[e]);
         }
-        bytes += read ? g->out_bytes[v] : 0;
+        us += read ? g->in_us[v] : 0;
     }
-    return bytes;
+    return us;
 }
+
+struct span_list {
+    uint32_t *to, n;
+    double *floor_us;
+    size_t cap_to, cap_floor;
+};
 
 static double span_floor_us(const struct atoll__lattice *l, const struct atoll__dag *g,
                             const struct frontier *f, const struct atoll_floor *stage,
                             uint32_t from, uint32_t to)
 {
-    double us = atoll__floor_us(&l->sum[from], &l->sum[to], stage, 1);
-    if (stage->output_us_per_byte > 0) {
-        us += stage->output_us_per_byte * bytes_out(l, g, f, from, to);
-    }
-    if (stage->input_us_per_byte > 0) {
-        us += stage->input_us_per_byte * bytes_in(l, g, f, from, to);
-    }
-    return us;
+    return atoll__floor_us(&l->sum[from], &l->sum[to], stage, 1) + out_us(l, g, f, from, to) +
+           in_us(l, g, f, from, to);
 }
 
-/* Fills the arrays, or only counts when they are not there yet. */
-static size_t list_spans(const struct atoll__lattice *l, const struct atoll__dag *g,
-                         const struct frontier *f, const struct atoll_floor *stage,
-                         struct atoll__spans *p)
+static int list_from(const struct atoll__lattice *l, const struct atoll__dag *g,
+                     const struct frontier *f, const struct atoll_floor *stage, uint32_t from,
+                     struct span_list *out, struct atoll_err *err)
 {
-    size_t n = 0;
-    for (uint32_t from = 0; from < l->n; from++) {
-        p->start[from] = (uint32_t)n;
-        for (uint32_t to = l->n - 1; to > from && l->size[to] > l->size[from]; to--) {
-            if (!atoll__lattice_inside(l, from, to)) {
-                continue;
-            }
-            if (p->to) {
-                p->to[n] = to;
-                p->floor_us[n] = span_floor_us(l, g, f, stage, from, to);
-            }
-            n++;
+    int rc = atoll_grow((void **)&out->to, &out->cap_to, (size_t)out->n + l->n, sizeof *out->to);
+    rc = rc ? rc
+            : atoll_grow((void **)&out->floor_us, &out->cap_floor, (size_t)out->n + l->n,
+                         sizeof *out->floor_us);
+    if (rc != 0) {
+        return atoll_fail_nomem(err, "stages of the search", (size_t)out->n * sizeof *out->to);
+    }
+    for (uint32_t to = from + 1; to < l->n; to++) {
+        if (l->size[to] > l->size[from] && atoll__lattice_inside(l, from, to)) {
+            out->to[out->n] = to;
+            out->floor_us[out->n++] = span_floor_us(l, g, f, stage, from, to);
         }
     }
-    p->start[l->n] = (uint32_t)n;
-    return n;
+    return 0;
 }
 
 int atoll__spans_make(const struct atoll__lattice *l, const struct atoll__dag *g,
@@ -133,18 +133,19 @@ int atoll__spans_make(const struct atoll__lattice *l, const struct atoll__dag *g
                       struct atoll_err *err)
 {
     struct frontier f = {0};
+    struct span_list list = {0};
     memset(out, 0, sizeof *out);
     out->start = atoll_calloc((size_t)l->n + 1, sizeof *out->start);
     int rc = out->start ? frontier_make(l, g, &f, err)
                         : atoll_fail_nomem(err, "stages of the search", l->n * sizeof *out->start);
-    const size_t n = rc == 0 ? list_spans(l, g, &f, stage, out) : 0;
-    out->to = rc == 0 ? atoll_calloc(n + 1, sizeof *out->to) : NULL;
-    out->floor_us = rc == 0 ? atoll_calloc(n + 1, sizeof *out->floor_us) : NULL;
-    if (rc == 0 && (!out->to || !out->floor_us)) {
-        rc = atoll_fail_nomem(err, "stages of the search", n * sizeof *out->floor_us);
+    for (uint32_t from = 0; from < l->n && rc == 0; from++) {
+        out->start[from] = list.n;
+        rc = list_from(l, g, &f, stage, from, &list, err);
     }
+    out->to = list.to;
+    out->floor_us = list.floor_us;
     if (rc == 0) {
-        list_spans(l, g, &f, stage, out);
+        out->start[l->n] = list.n;
     } else {
         atoll__spans_finish(out);
     }
@@ -153,15 +154,38 @@ int atoll__spans_make(const struct atoll__lattice *l, const struct atoll__dag *g
     return rc;
 }
 
-/* Slowest stage left behind a set on m TPUs when its next stage has this floor: with more replicas
- * the stage gets quicker and the rest has fewer TPUs, so the loop ends where they meet. */
+/* What the slowest stage left on m TPUs must stay below to be of use: some pipeline on k + m TPUs
+ * whose k can do what lies before the set. 0: nothing is of use. */
+static void make_caps(const struct atoll__search *s, uint32_t set, double *cap)
+{
+    const struct atoll_floor *sum = s->lattice->sum;
+    double before_us[ATOLL_TPUS_MAX + 1] = {0};
+    for (uint32_t k = 1; k <= s->tpus && set > 0; k++) {
+        before_us[k] =
+            (atoll__floor_us(&sum[0], &sum[set], &s->stage_floor, k) + s->stage_extra_us) / k;
+    }
+    cap[0] = 0;
+    for (uint32_t m = 1; m <= s->tpus; m++) {
+        cap[m] = 0;
+        for (uint32_t k = set > 0; k + m <= s->tpus && (set > 0 || k == 0); k++) {
+            if (before_us[k] < s->limit_us[k + m] && s->limit_us[k + m] > cap[m]) {
+                cap[m] = s->limit_us[k + m];
+            }
+        }
+    }
+}
+
+/* Slowest stage left on m TPUs when the next one has this floor: with more replicas it gets quicker
+ * and the rest has fewer TPUs, so the loop ends where they meet. */
 static double least_interval(const struct atoll__search *s, double floor_us, const double *rest,
                              uint32_t m, double best_us)
 {
     for (uint32_t r = 1; r <= m && r <= s->replicas_max; r++) {
         const double own_us = floor_us / r;
-        const double us = own_us > rest[m - r] ? own_us : rest[m - r];
-        best_us = us < best_us ? us : best_us;
+        if (own_us >= best_us || rest[m - r] >= best_us) {
+            continue; /* a rest of no use says nothing of one on fewer TPUs */
+        }
+        best_us = own_us > rest[m - r] ? own_us : rest[m - r];
         if (rest[m - r] >= own_us) {
             break;
         }
@@ -169,23 +193,52 @@ static double least_interval(const struct atoll__search *s, double floor_us, con
     return best_us;
 }
 
-static void recur(struct atoll__search *s, uint32_t set)
+static void recur_interval(struct atoll__search *s, uint32_t set, double *left)
 {
     const size_t row = (size_t)s->tpus + 1;
-    double *left = s->left_us + set * row;
-    for (uint32_t m = 0; m <= s->tpus; m++) {
-        left[m] = INFINITY;
+    uint32_t ms[ATOLL_TPUS_MAX], n = 0;
+    double cap[ATOLL_TPUS_MAX + 1];
+    make_caps(s, set, cap);
+    for (uint32_t m = 1; m <= s->tpus; m++) {
+        if (cap[m] > 0) {
+            ms[n++] = m;
+            left[m] = cap[m];
+        }
     }
+    for (uint32_t i = s->spans->start[set]; i < s->spans->start[set + 1] && n > 0; i++) {
+        const double floor_us = s->spans->floor_us[i] + s->stage_extra_us;
+        const double *rest = s->left_us + s->spans->to[i] * row;
+        for (uint32_t j = 0; j < n; j++) {
+            const uint32_t m = ms[j], most = m < s->replicas_max ? m : s->replicas_max;
+            if (floor_us < most * left[m]) {
+                left[m] = least_interval(s, floor_us, rest, m, left[m]);
+            }
+        }
+    }
+}
+
+static void recur_latency(struct atoll__search *s, uint32_t set, double *left)
+{
+    const size_t row = (size_t)s->tpus + 1;
     for (uint32_t i = s->spans->start[set]; i < s->spans->start[set + 1]; i++) {
         const double *rest = s->left_us + s->spans->to[i] * row;
         const double floor_us = s->spans->floor_us[i];
-        for (uint32_t m = 1; m <= s->tpus; m++) {
-            if (s->goal.objective != ATOLL_OBJECTIVE_LATENCY) {
-                left[m] = least_interval(s, floor_us + s->stage_extra_us, rest, m, left[m]);
-            } else if (floor_us + rest[m - 1] < left[m]) {
-                left[m] = floor_us + rest[m - 1];
-            }
+        for (uint32_t m = 1; m <= s->tpus && floor_us < left[1]; m++) {
+            left[m] = fmin(left[m], floor_us + rest[m - 1]);
         }
+    }
+}
+
+static void recur(struct atoll__search *s, uint32_t set)
+{
+    double *left = s->left_us + set * ((size_t)s->tpus + 1);
+    for (uint32_t m = 0; m <= s->tpus; m++) {
+        left[m] = INFINITY;
+    }
+    if (s->goal.objective == ATOLL_OBJECTIVE_LATENCY) {
+        recur_latency(s, set, left);
+    } else {
+        recur_interval(s, set, left);
     }
 }
 
@@ -200,25 +253,32 @@ static void spread(struct atoll__search *s, uint32_t set)
     }
 }
 
-/* From single pipelines to mixes: the best rates of parts add up. */
-static void bound_mixes(struct atoll__search *s)
+/* From single pipelines to mixes: the best rates of parts add up. `limited`: a pipeline on j TPUs
+ * that is not below its limit is part of no better mix, so it does not count. */
+static void bound_mixes(struct atoll__search *s, bool limited)
 {
     for (uint32_t j = 1; j <= s->tpus; j++) {
-        s->rate_of[j] = s->left_us[j] > 0 ? 1 / s->left_us[j] : INFINITY;
+        const bool useless = limited && s->left_us[j] >= s->limit_us[j];
+        s->rate_of[j] = useless ? 0 : s->left_us[j] > 0 ? 1 / s->left_us[j] : INFINITY;
         for (uint32_t part = 1; part < j; part++) {
             s->rate_of[j] = fmax(s->rate_of[j], s->rate_of[part] + s->rate_of[j - part]);
         }
+        s->rate_of[j] = s->others_rate ? fmin(s->rate_of[j], s->others_rate[j]) : s->rate_of[j];
     }
     const bool latency = s->goal.objective == ATOLL_OBJECTIVE_LATENCY;
     s->lower_us = latency ? s->left_us[s->tpus] : 1 / s->rate_of[s->tpus];
 }
 
-/* THROUGHPUT: a pipeline on k TPUs whose slowest stage takes so long leaves no mix better than the
- * best known. */
+/* A pipeline on k TPUs whose slowest stage takes so long leaves no mix better than the best known.
+ * An energy is best only with an interval for which the waiting does not cost more alone. */
 static void make_limits(struct atoll__search *s)
 {
+    const struct atoll__goal *g = &s->goal;
+    const double best_us = g->objective == ATOLL_OBJECTIVE_ENERGY
+                               ? (g->best - g->active_floor_mj) / (g->waiting_mw * 1e-6)
+                               : g->best;
     for (uint32_t k = 1; k <= s->tpus; k++) {
-        const double own = 1 / s->goal.best - s->rate_of[s->tpus - k];
+        const double own = 1 / best_us - s->rate_of[s->tpus - k];
         s->limit_us[k] = own > 0 ? 1 / own : INFINITY;
     }
 }
@@ -264,6 +324,11 @@ int atoll__search_bounds(struct atoll__search *s, struct atoll_err *err)
         return 0;
     }
     const double steps = (double)s->spans->start[n] * s->tpus * 3;
+    if (s->goal.objective != ATOLL_OBJECTIVE_LATENCY) { /* first bounds, so that the rest is less */
+        spread(s, 0);
+        bound_mixes(s, false);
+        make_limits(s);
+    }
     for (uint32_t set = n - 1; set-- > 0;) {
         if (steps <= STEPS_MAX) {
             recur(s, set);
@@ -271,7 +336,7 @@ int atoll__search_bounds(struct atoll__search *s, struct atoll_err *err)
             spread(s, set);
         }
     }
-    bound_mixes(s);
+    bound_mixes(s, s->goal.objective != ATOLL_OBJECTIVE_LATENCY && steps <= STEPS_MAX);
     make_limits(s);
     make_thresholds(s);
     return 0;

@@ -184,6 +184,7 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
     for (uint32_t v = 0; v < w->n; v++) {
         floors[v].work_us = w->compute_us[v];
     }
+    atoll__dag_set_crossing((struct atoll__dag *)(uintptr_t)&w->g, floors, &stage);
     assert_int_equal(atoll__lattice_build(&w->g, floors, 1000, &l, NULL), 0);
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
