@@ -230,12 +230,6 @@ static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, d
     s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
     const int rc = atoll__search_run(s, err);
-    fprintf(stderr,
-            "  full %d sets %u spans %u rep %u labels %u evals %lu steps %lu lower %.1f best "
-            "%.1f complete %d\n",
-            full, s->lattice->n, s->spans->start[s->lattice->n], replicas_max, s->n_labels,
-            (unsigned long)s->evaluations, (unsigned long)s->steps, s->lower_us, x->value,
-            s->lattice->complete);
     use_steps(x, s->steps);
     return rc;
 }
@@ -453,7 +447,7 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     x.keep = d->planner->keep ? d->planner->keep[0] : x.keep;
     if (x.keep.latency_max_us <= 0) {
         x.floor_kind =
-            r->objective == ATOLL_OBJECTIVE_LATENCY ? ATOLL__FLOOR_LATENCY : ATOLL__FLOOR_SERVICE;
+            x.objective == ATOLL_OBJECTIVE_LATENCY ? ATOLL__FLOOR_LATENCY : ATOLL__FLOOR_SERVICE;
     }
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
     rc = exact_prepare(&x, err);
