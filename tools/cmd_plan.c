@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atoll plan: which model in which segments on which TPUs. */
-#include "common.h"
+#include "plan_limits.h"
 #include "show_plan.h"
 
 struct plan_opts {
@@ -8,12 +8,11 @@ struct plan_opts {
     struct board_opts board;
     uint64_t tpus; ///< 0: all of the board
     const char *strategy, *cuts, *out;
-    unsigned objective, compiler;
+    unsigned compiler;
     bool compare;
+    struct plan_limits_opts limits;
     double time_limit_s;
 };
-
-static const char *const objective_choices[] = {"latency", "throughput", "energy", NULL};
 
 static const struct opt opts[] = {
     BOARD_OPTS(struct plan_opts),
@@ -37,14 +36,7 @@ static const struct opt opts[] = {
              "replicated) or exact (the best for the objective, proven or with its gap)",
      .fallback = "the best of all for the objective",
      .example = "atoll plan zoo:resnet50 --strategy partition:4+4"},
-    {.long_name = "objective",
-     .type = OPT_CHOICE,
-     .offset = offsetof(struct plan_opts, objective),
-     .argument = "WHAT",
-     .help = "What is to be best",
-     .fallback = "latency",
-     .example = "atoll plan zoo:inception_v3 --objective throughput",
-     .choices = objective_choices},
+    PLAN_LIMITS_OPTS(struct plan_opts),
     {.short_name = 'c',
      .long_name = "compare",
      .type = OPT_FLAG,
@@ -120,10 +112,10 @@ static json_t *best_json(const struct atoll_comparison *c)
 }
 
 static int give_comparison(struct call *call, const struct atoll_comparison *c,
-                           const struct atoll_board *b)
+                           enum atoll_objective objective, const struct atoll_board *b)
 {
     const struct plan_opts *o = call->opts;
-    const int32_t best = c->best[o->objective];
+    const int32_t best = c->best[objective];
     int code = o->out && best >= 0 ? write_plan(call, c->plans[best]) : 0;
     if (code || !call->json) {
         return code ? code : show_comparison(c, b, &call->err);
@@ -145,9 +137,9 @@ static int compare(struct call *call, const struct atoll_plan_request *r)
     struct atoll_comparison c = {0};
     int code = atoll_plan_compare(r, &c, &call->err);
     if (code == 0 && o->compare) {
-        code = give_comparison(call, &c, r->board);
+        code = give_comparison(call, &c, r->objective, r->board);
     } else if (code == 0) {
-        const int32_t best = c.best[o->objective];
+        const int32_t best = c.best[r->objective];
         code = best < 0 ? atoll_fail(&call->err, ATOLL_ENO, "no strategy applies: %s",
                                      c.plans[0]->skipped)
                         : give_plan(call, c.plans[best], r->board);
@@ -161,7 +153,6 @@ static int solve(struct call *call, struct atoll_plan_request *r)
     const struct plan_opts *o = call->opts;
     uint32_t cuts[ATOLL_TPUS_MAX], n = 0;
     struct atoll_plan *p = NULL;
-    r->strategy = o->cuts ? "cuts" : o->strategy;
     int code = o->cuts ? parse_numbers("--cuts", o->cuts, ATOLL_OPS_MAX, cuts, ATOLL_TPUS_MAX, &n,
                                        &call->err)
                        : 0;
@@ -181,13 +172,22 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     r.n_models = m->n;
     r.board = b;
     r.use = board_use(&o->board);
+    struct plan_limits limits;
+    int code = plan_limits_read(&o->limits, &limits, &r, &call->err);
     r.tpus = o->tpus ? (uint32_t)o->tpus : b->n_tpus;
-    r.objective = (enum atoll_objective)o->objective;
+    for (uint32_t t = 0; t < b->n_tpus && !o->tpus; t++) {
+        r.tpus -= r.without >> t & 1;
+    }
     r.want_sha256 = call->json || o->out;
     r.want_next_tpu = true;
     r.want_rivals = o->compare;
     r.time_limit_s = o->time_limit_s;
-    return o->compare || (!o->strategy && !o->cuts) ? compare(call, &r) : solve(call, &r);
+    if (code) {
+        return code;
+    }
+    const bool limited = plan_limits_given(&o->limits, &r);
+    r.strategy = o->cuts ? "cuts" : o->strategy ? o->strategy : limited ? "exact" : NULL;
+    return o->compare || !r.strategy ? compare(call, &r) : solve(call, &r);
 }
 
 static int run(struct call *call)

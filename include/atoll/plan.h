@@ -127,7 +127,7 @@ struct atoll_plan {
     double headroom; ///< all rates may grow by this factor; below 1: they are not served
     double power_w;  ///< whole board at these rates
     double utilisation_max_frac; ///< how full a stage, the host or the link may be
-    const char *fullest;         ///< sentence: what is fullest at these rates; NULL
+    double latency_mean_us;      ///< over all inferences, reloads included
     struct atoll_arena *arena;   ///< private
 };
 ATOLL_API void atoll_plan_close(struct atoll_plan **p);

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "exact.h"
+#include "choice.h"
 
 /* Sets of the lattice at most: pairs of them are looked at. Every down-set of the chains, residual,
  * inception and dense networks of the zoo is among so many; detectors with many free heads have
@@ -24,7 +24,7 @@
 /* Of one choice of pipelines side by side, which time limits do not end. */
 #define MIX_STEPS 10000000u
 
-static void exact_finish(struct atoll__exact *x)
+void atoll__exact_finish(struct atoll__exact *x)
 {
     atoll__memo_finish(&x->memo_full);
     atoll__memo_finish(&x->memo_coarse);
@@ -71,7 +71,7 @@ static int build_lattices(struct atoll__exact *x, struct atoll_err *err)
     return rc;
 }
 
-static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
+int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
     int rc = atoll__planner_floors(pl, x->model, err);
@@ -83,6 +83,7 @@ static int exact_prepare(struct atoll__exact *x, struct atoll_err *err)
         .tpus = x->draft->tpus,
         .judged = judged_criteria(x),
         .latency_max_us = x->keep.latency_max_us,
+        .resident = x->keep.resident,
         .deadline_ns = pl->deadline_ns,
         .steps_max = pl->deadline_ns ? 0 : DEFAULT_STEPS,
     };
@@ -399,12 +400,11 @@ static int solve(struct atoll__exact *x, struct atoll_err *err)
     return rc == 0 ? rate_rounds(x, true, err) : rc;
 }
 
+/* A limit that is kept by the search itself has left nothing, or there was no time. */
 static int no_plan(const struct atoll__exact *x, struct atoll_err *err)
 {
-    if (x->keep.latency_max_us > 0 && isinf(x->lower)) {
-        return atoll_fail(err, ATOLL_ENO,
-                          "no pipeline on up to %u TPUs has a latency of %.3f ms or less",
-                          x->draft->tpus, x->keep.latency_max_us / 1e3);
+    if (x->keep.latency_max_us > 0 || x->keep.resident) {
+        return atoll__choice_blocked(x->draft->planner, x->draft->tpus, !isinf(x->lower), err);
     }
     return atoll_fail(err, ATOLL_ENO, "no segmentation was found within the time limit");
 }
@@ -432,9 +432,8 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     if (rc) {
         return rc;
     }
-    if (r->n_models != 1) {
-        return atoll_fail(err, ATOLL_ENO, "the exact search plans one model at a time, %u given",
-                          r->n_models);
+    if (atoll__choice_wanted(r)) {
+        return atoll__fill_choice(d, err);
     }
     struct atoll__exact x = {.draft = d,
                              .board = r->board,
@@ -444,13 +443,13 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
     for (uint32_t i = 0; i <= ATOLL_TPUS_MAX; i++) {
         x.coarse_value[i] = INFINITY;
     }
-    x.keep = d->planner->keep ? d->planner->keep[0] : x.keep;
+    x.keep = d->planner->keep[0];
     if (x.keep.latency_max_us <= 0) {
         x.floor_kind =
             x.objective == ATOLL_OBJECTIVE_LATENCY ? ATOLL__FLOOR_LATENCY : ATOLL__FLOOR_SERVICE;
     }
     x.copy_us = atoll_board_drive(r->board, &r->use, ATOLL_DRIVE_THREADED)->copy_interval_us.value;
-    rc = exact_prepare(&x, err);
+    rc = atoll__exact_prepare(&x, err);
     rc = rc == 0 ? solve(&x, err) : rc;
     for (uint32_t i = 0; rc == 0 && i < x.n_best; i++) {
         rc = atoll__draft_stages(d, 0, x.best[i].stages, x.best[i].n_stages, err);
@@ -462,6 +461,6 @@ int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct 
         d->plan->lower_bound = fmin(x.lower, x.value);
         d->plan->gap_frac = (x.value - d->plan->lower_bound) / x.value;
     }
-    exact_finish(&x);
+    atoll__exact_finish(&x);
     return rc;
 }

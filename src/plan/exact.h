@@ -37,6 +37,10 @@ struct atoll__exact {
     double value; ///< us per inference, us of latency, or mJ; INFINITY: none yet
 };
 
+/** Graph, lattices and the template of searches; the caller has set draft, model, board, objective,
+ * keep and copy_us. Finish in every case. */
+int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err);
+void atoll__exact_finish(struct atoll__exact *x);
 /** Copies a stage into x->arena. */
 int atoll__exact_keep_stage(struct atoll__exact *x, struct atoll__draft_stage *out,
                             const uint32_t *ops, uint32_t n_ops, uint32_t replicas,

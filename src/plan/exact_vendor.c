@@ -20,6 +20,9 @@ static int vendor_criteria(struct atoll__exact *x, uint32_t n, double extra_us, 
         };
         struct atoll_stage_cost c;
         rc = atoll__planner_cost(pl, &seg, &c, err);
+        if (rc == 0 && x->keep.resident && c.off_chip_bytes > 0) {
+            rc = atoll_fail(err, ATOLL_ENO, "the compiler's cuts into %u stages stream", n);
+        }
         if (rc == 0) {
             const struct atoll__plan_loads loads =
                 atoll__plan_loads_of(&c, x->board, &pl->request->use);

@@ -58,7 +58,7 @@ int atoll__plan_request_check(const struct atoll_plan_request *r, struct atoll_e
         return atoll_fail(err, ATOLL_EUSAGE, "%u models, at most %u fit a plan", r->n_models,
                           ATOLL_TPUS_MAX);
     }
-    return 0;
+    return atoll__plan_limits_check(r, err);
 }
 
 static int check_strategy(const char *strategy, struct atoll_err *err)
@@ -92,13 +92,15 @@ static int fill_header(struct atoll__planner *pl, struct atoll_plan *p, const ch
     p->use.clock = r->use.clock == ATOLL_CLOCK_DEFAULT ? r->board->clock : r->use.clock;
     p->use.runner = r->use.runner == ATOLL_RUNNER_DEFAULT ? r->board->runner : r->use.runner;
     p->n_models = r->n_models;
+    p->utilisation_max_frac = r->rates_hz ? r->utilisation_max_frac : NAN;
     for (uint32_t i = 0; i < r->n_models; i++) {
         const char *path = pl->views[i].model->path;
         p->models[i].path = atoll_arena_strndup(p->arena, path, strlen(path));
         if (!p->models[i].path) {
             return atoll_fail_nomem(err, "a model's path", strlen(path));
         }
-        p->models[i].rate_hz = p->models[i].capacity_hz = NAN;
+        p->models[i].rate_hz = r->rates_hz ? r->rates_hz[i] : NAN;
+        p->models[i].capacity_hz = NAN;
         p->models[i].latency_us = p->models[i].latency_worst_us = NAN;
         memcpy(p->models[i].sha256, pl->sha256[i], sizeof pl->sha256[i]);
     }
@@ -137,6 +139,9 @@ static int fill_plan(struct atoll__planner *pl, struct atoll_plan *p, const char
     }
     struct atoll__plan_limits limits;
     atoll__plan_figures(p, pl->request->board, &limits);
+    if (atoll__plan_keeps(p, pl->request, &why)) {
+        return skip(p, why.text, err);
+    }
     return atoll__plan_explain(p, pl->request->board, &limits, err);
 }
 

@@ -19,7 +19,7 @@ int atoll__plan_create(struct atoll_plan **plan, struct atoll_err *err)
     p->latency_us = p->latency_u95_us = p->latency_worst_us = NAN;
     p->interval_us = p->throughput_hz = p->throughput_u95_hz = NAN;
     p->energy_mj = p->energy_u95_mj = p->lower_bound = p->gap_frac = NAN;
-    p->headroom = p->power_w = p->utilisation_max_frac = NAN;
+    p->headroom = p->power_w = p->utilisation_max_frac = p->latency_mean_us = NAN;
     *plan = p;
     return 0;
 }
@@ -54,6 +54,16 @@ static struct atoll_pipeline *add_pipeline(struct atoll_plan *p)
     return &p->pipelines[p->n_pipelines++];
 }
 
+/* The next TPU that may be used. What one TPU more would bring is asked past the board's end. */
+static uint32_t take_tpu(struct atoll__plan_draft *d)
+{
+    const uint64_t without = d->planner->request->without;
+    while (d->next_tpu < 64 && (without >> d->next_tpu & 1)) {
+        d->next_tpu++;
+    }
+    return d->next_tpu++;
+}
+
 static int place_stage(struct atoll__plan_draft *d, struct atoll_stage *st,
                        const struct atoll__draft_stage *s, struct atoll_err *err)
 {
@@ -66,7 +76,7 @@ static int place_stage(struct atoll__plan_draft *d, struct atoll_stage *st,
     }
     memcpy(st->ops, s->ops, st->n_ops * sizeof *st->ops);
     for (uint32_t i = 0; i < st->n_tpus; i++) {
-        st->tpus[i] = d->next_tpu++;
+        st->tpus[i] = take_tpu(d);
     }
     d->plan->tpus_used += st->n_tpus;
     return 0;

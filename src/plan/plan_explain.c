@@ -79,9 +79,37 @@ static double mean_slack_frac(const struct atoll_pipeline *pipe, uint32_t slowes
     return pipe->n_stages > 1 ? sum / (pipe->n_stages - 1) : 0;
 }
 
+/* At given rates: what is fullest, and how much more there is. */
+static char *fullest(struct atoll_plan *p, const struct atoll__plan_limits *l)
+{
+    struct atoll_buf b = {0};
+    const char *const names[] = {NULL, "The host's lock", "The host's threads",
+                                 "The link that the TPUs share"};
+    const double load[] = {l->stage_frac, l->lock_frac, l->threads_frac, l->link_frac};
+    size_t most = 0;
+    for (size_t i = 1; i < 4; i++) {
+        most = load[i] > load[most] ? i : most;
+    }
+    if (most > 0) {
+        atoll_buf_puts(&b, names[most]);
+    } else {
+        put_stage(&b, p, l->pipeline, l->stage);
+    }
+    atoll_buf_printf(&b, " is fullest at these rates: %.0f %% of the time, %.0f %% allowed; ",
+                     100 * load[most], 100 * p->utilisation_max_frac);
+    atoll_buf_printf(&b,
+                     p->headroom < 1 ? "only %.3g of the rates can be served."
+                                     : "all rates may grow %.3g times.",
+                     p->headroom);
+    return take(p, &b);
+}
+
 static char *bottleneck(struct atoll_plan *p, const struct atoll__plan_limits *l)
 {
     struct atoll_buf b = {0};
+    if (atoll__plan_is_rated(p)) {
+        return fullest(p, l);
+    }
     const struct {
         const char *sentence;
         double load_frac;

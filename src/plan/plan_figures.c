@@ -22,7 +22,14 @@ static double count_streams(const struct atoll_plan *p)
             widest = p->pipelines[i].stages[s].n_tpus > widest ? p->pipelines[i].stages[s].n_tpus
                                                                : widest;
         }
-        streams += widest;
+        /* Those that share TPUs are one stream together: the last of a group counts. */
+        bool counted = false;
+        for (uint32_t k = i + 1; k < p->n_pipelines; k++) {
+            counted = counted || (p->pipelines[i].sharing != ATOLL_SHARING_NONE &&
+                                  p->pipelines[k].sharing == p->pipelines[i].sharing &&
+                                  p->pipelines[k].group == p->pipelines[i].group);
+        }
+        streams += counted ? 0 : widest;
     }
     return streams;
 }
@@ -147,6 +154,10 @@ void atoll__plan_figures(struct atoll_plan *p, const struct atoll_board *b,
 {
     *limits = (struct atoll__plan_limits){0};
     if (p->n_pipelines == 0) {
+        return;
+    }
+    if (atoll__plan_is_rated(p)) {
+        atoll__plan_rate_figures(p, b, count_streams(p), limits);
         return;
     }
     const struct total t = place(p, b, limits);

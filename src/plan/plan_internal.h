@@ -50,9 +50,10 @@ struct atoll__plan_floors {
 
 /** What every pipeline that `exact` makes of a model must keep; zero-initialised: nothing. */
 struct atoll__plan_keep {
-    const uint32_t *together; ///< n_ops numbers: operators of one number below n_ops stay in one
-                              ///< stage, others are free; NULL: all free
-    double latency_max_us;    ///< 0: any
+    uint32_t *together;    ///< n_ops numbers: operators of one number below n_ops stay in one
+                           ///< stage, others are free; NULL: all free
+    double latency_max_us; ///< 0: any
+    bool resident;         ///< no stage streams
 };
 
 /** Lives for one solve or one compare; every segment is costed at most once in it. */
@@ -64,8 +65,8 @@ struct atoll__planner {
     char (*sha256)[65];                ///< n_models; "" when not asked for
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
-    uint64_t deadline_ns;                ///< 0: none
-    const struct atoll__plan_keep *keep; ///< n_models (borrowed); NULL: nothing to keep
+    uint64_t deadline_ns;          ///< 0: none
+    struct atoll__plan_keep *keep; ///< n_models, owned
 };
 
 int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,
@@ -159,6 +160,7 @@ struct atoll__plan_loads atoll__plan_loads_of(const struct atoll_stage_cost *c,
 /** Which resource bounds the throughput of a plan. */
 struct atoll__plan_limits {
     double streams;      ///< items side by side when the widest stage of every pipeline works
+    double stage_frac;   ///< plans for rates: load of the fullest stage
     double lock_frac;    ///< load of the host's lock at the pipelines' own rates; > 1: it bounds
     double threads_frac; ///< load of the host's threads, likewise
     double link_frac;    ///< load of the shared link
@@ -167,6 +169,23 @@ struct atoll__plan_limits {
 /** Fills the figures and says what bounds them. */
 void atoll__plan_figures(struct atoll_plan *p, const struct atoll_board *b,
                          struct atoll__plan_limits *limits);
+/** plan_limits.c: a request's limits. TPUs of the board that may be used; are the limits sensible;
+ * what the exact search keeps of them; whether a plan keeps them (ATOLL_ENO and which it breaks;
+ * rates are not looked at: headroom says it). */
+uint32_t atoll__plan_usable(const struct atoll_plan_request *r);
+int atoll__plan_limits_check(const struct atoll_plan_request *r, struct atoll_err *err);
+int atoll__plan_keep_make(const struct atoll_plan_request *r, struct atoll__plan_keep **keep,
+                          struct atoll_err *err);
+void atoll__plan_keep_free(struct atoll__plan_keep *keep, uint32_t n);
+int atoll__plan_keeps(const struct atoll_plan *p, const struct atoll_plan_request *r,
+                      struct atoll_err *why);
+
+/** Is the plan made for rates? Then its figures are those of the next function. */
+bool atoll__plan_is_rated(const struct atoll_plan *p);
+void atoll__plan_rate_figures(struct atoll_plan *p, const struct atoll_board *b, double streams,
+                              struct atoll__plan_limits *limits);
+/** Energy above idle of loading a stage's parameters. */
+double atoll__plan_reload_mj(const struct atoll_stage_cost *c, const struct atoll_board *b);
 /** Fills the sentences of a plan whose figures stand. 0 or ATOLL_ENOMEM. */
 int atoll__plan_explain(struct atoll_plan *p, const struct atoll_board *b,
                         const struct atoll__plan_limits *limits, struct atoll_err *err);

@@ -29,16 +29,15 @@ int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_reque
         atoll__planner_finish(pl);
         return atoll_fail_nomem(err, "the planner's models", r->n_models * sizeof *pl->views);
     }
-    for (uint32_t i = 0; i < r->n_models; i++) {
+    int code = atoll__plan_keep_make(r, &pl->keep, err);
+    for (uint32_t i = 0; i < r->n_models && code == 0; i++) {
         pl->views[i].model = atoll_cost_model(r->models[i]);
-        const int code =
-            r->want_sha256 ? atoll_model_sha256(pl->views[i].model, pl->sha256[i], err) : 0;
-        if (code) {
-            atoll__planner_finish(pl);
-            return code;
-        }
+        code = r->want_sha256 ? atoll_model_sha256(pl->views[i].model, pl->sha256[i], err) : 0;
     }
-    return 0;
+    if (code) {
+        atoll__planner_finish(pl);
+    }
+    return code;
 }
 
 void atoll__planner_finish(struct atoll__planner *pl)
@@ -53,6 +52,7 @@ void atoll__planner_finish(struct atoll__planner *pl)
             atoll_free(pl->floors[i].ops[k]);
         }
     }
+    atoll__plan_keep_free(pl->keep, pl->keep ? pl->request->n_models : 0);
     atoll_free(pl->floors);
     atoll_free(pl->views);
     atoll_free(pl->sha256);

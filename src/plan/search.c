@@ -68,7 +68,8 @@ static bool too_long(const struct atoll__search *s, uint32_t set, const double *
  * costs at least the floors of its operators, spread over the TPUs left. */
 static bool promising(const struct atoll__search *s, uint32_t set, uint32_t k, const double *crit)
 {
-    if (too_long(s, set, crit)) {
+    if (too_long(s, set, crit) ||
+        (s->interval_max_us > 0 && crit[ATOLL__CRIT_INTERVAL] > s->interval_max_us)) {
         return false;
     }
     if (!s->goal.set) {
@@ -281,6 +282,7 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
             .latency_us = c.latency_us,
             .active_mj = c.active_mj,
             .loads = atoll__plan_loads_of(&c, s->board, &s->use),
+            .streams = c.off_chip_bytes > 0,
         };
     }
     *out = e->cost;
@@ -304,7 +306,10 @@ static int try_stage(struct atoll__search *s, uint32_t from, uint32_t span, uint
     }
     const int rc = cost_of(s, from, to, ops, &c, err);
     c.service_us += s->stage_extra_us;
-    return rc != 0 ? rc : add_all(s, from, to, &c, err);
+    if (rc != 0 || (s->resident && c.streams)) {
+        return rc;
+    }
+    return add_all(s, from, to, &c, err);
 }
 
 int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
@@ -327,6 +332,7 @@ int atoll__search_run(struct atoll__search *s, struct atoll_err *err)
         goto done;
     }
     s->labels[0] = (struct atoll__label){.previous = ATOLL__LABEL_NONE, .next = ATOLL__LABEL_NONE};
+    s->labels[0].crit[ATOLL__CRIT_INTERVAL] = s->interval_from_us;
     s->n_labels = 1;
     *head_of(s, 0, 0) = 0;
     for (uint32_t from = 0; from + 1 < l->n && rc == 0 && !s->cut_short; from++) {

@@ -40,6 +40,7 @@ struct atoll__label {
 struct atoll__stage_criteria {
     double service_us, latency_us, active_mj;
     struct atoll__plan_loads loads;
+    bool streams;
 };
 /** Segment costs by (first set, last set); zero-initialise, atoll__memo_finish. */
 struct atoll__memo {
@@ -84,6 +85,9 @@ struct atoll__search {
     double stage_extra_us;    ///< added to every stage's service (cost of pipelines beside it)
     double latency_max_us;    ///< pipelines that take longer are not wanted; 0: any. Needs LATENCY
                               ///< among the criteria judged
+    double interval_max_us;   ///< pipelines whose slowest stage takes longer are not wanted; 0: any
+    double interval_from_us;  ///< a shorter interval is worth nothing: no further replicas for it
+    bool resident;            ///< no stage may stream
     struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
     const double *others_rate; ///< [K+1] most inferences per us of pipelines beside on j TPUs; NULL
