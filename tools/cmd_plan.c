@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atoll plan: which model in which segments on which TPUs. */
-#include "plan_limits.h"
+#include "plan_options.h"
 #include "show_plan.h"
 
 struct plan_opts {
@@ -176,7 +176,7 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     int code = plan_limits_read(&o->limits, &limits, &r, &call->err);
     r.tpus = o->tpus ? (uint32_t)o->tpus : b->n_tpus;
     for (uint32_t t = 0; t < b->n_tpus && !o->tpus; t++) {
-        r.tpus -= r.without >> t & 1;
+        r.tpus -= (uint32_t)(r.without >> t & 1);
     }
     r.want_sha256 = call->json || o->out;
     r.want_next_tpu = true;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * @file plan_limits.h
+ * @file plan_options.h
  * Options of atoll plan that say what a plan must keep and what counts: rates, deadlines, limits,
  * one objective after the other.
  */
-#ifndef ATOLL_TOOLS_PLAN_LIMITS_H
-#define ATOLL_TOOLS_PLAN_LIMITS_H
+#ifndef ATOLL_TOOLS_PLAN_OPTIONS_H
+#define ATOLL_TOOLS_PLAN_OPTIONS_H
 
 #include "common.h"
 

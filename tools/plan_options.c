@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plan_limits.h"
+#include "plan_options.h"
 
 #include <string.h>
 
