@@ -248,12 +248,6 @@ ATOLL_API int atoll_model_parse(const char *name, const void *bytes, size_t n,
                                 struct atoll_model **model, struct atoll_err *err);
 ATOLL_API void atoll_model_close(struct atoll_model **model); ///< NULL and *NULL allowed
 
-/** What a file must hold beyond opening before a TFLite runtime may run it in this process: one
- * subgraph, scales above 0, a scale on every 8- and 16-bit tensor of an operator that computes with
- * it, at most 4 GiB of activations. (Custom operators are the runtime's business: it names the ones
- * it lacks.) ATOLL_EINPUT/EUNSUPPORTED/ELIMIT with operator or tensor. */
-ATOLL_API int atoll_model_runtime_check(const struct atoll_model *m, struct atoll_err *err);
-
 /* ----------------------------------------------------------------- building */
 
 /** A model under construction. Order of operators = order of the add calls. */

@@ -3,6 +3,8 @@
  * constants where XNNPACK reads values while it prepares. */
 #include "nn_internal.h"
 
+#include <math.h>
+
 /* Fewest and most inputs, outputs. Operators that are not listed need one of each. */
 static const struct arity {
     int16_t code;
@@ -133,6 +135,40 @@ static int check_scales(const struct atoll_model *m, uint32_t index, struct atol
         }
     }
     return 0;
+}
+
+static double scale_of(const struct atoll_tensor *t)
+{
+    return t != NULL && t->quant.n > 0 ? (double)t->quant.scale[0] : 1;
+}
+
+/* The kernels of these work in fixed point and abort where a factor leaves its range: sums rescale
+ * by 2 max(inputs) / (2^20 output), squares by the square of that over 2^14 output, both below 1;
+ * softmax scales its input up by beta * scale * 2^26, above 1. 16-bit sums have 2^15. */
+static int check_rescaling(const struct atoll_model *m, uint32_t index, struct atoll_err *err)
+{
+    const struct atoll_op *op = &m->ops[index];
+    const struct atoll_tensor *x = input(m, op, 0), *y = tensor(m, op->outputs[0]);
+    if (x == NULL || y == NULL || !is_byte_type(x) || !is_byte_type(y)) {
+        return 0;
+    }
+    const double twice = 2 * fmax(scale_of(x), scale_of(input(m, op, 1))), out = scale_of(y);
+    double below_1 = 0;
+    switch (op->code) {
+    case ATOLL_OP_ADD:
+    case ATOLL_OP_SUB:
+        below_1 = twice / (ldexp(out, x->type == ATOLL_TYPE_INT16 ? 15 : 20));
+        break;
+    case ATOLL_OP_SQUARED_DIFFERENCE:
+        below_1 = twice * twice / ldexp(out, 14);
+        break;
+    case ATOLL_OP_SOFTMAX:
+        below_1 = ldexp(1, -26) / scale_of(x);
+        break;
+    default:
+        break;
+    }
+    return below_1 < 1 ? 0 : wrong(m, index, "scales of input and output too far apart", err);
 }
 
 static int check_arity(const struct atoll_model *m, uint32_t index, const struct arity *a,
@@ -268,6 +304,7 @@ int atoll__nn_check_op(const struct atoll_model *m, uint32_t op, struct atoll_er
     int rc = check_arity(m, op, a, err);
     rc = rc ? rc : check_rank(m, op, a, err);
     rc = rc ? rc : check_scales(m, op, err);
+    rc = rc ? rc : check_rescaling(m, op, err);
     rc = rc ? rc : check_weights(m, op, err);
     rc = rc ? rc : check_windows(m, op, err);
     return rc ? rc : check_parameters(m, op, err);

@@ -68,7 +68,7 @@ static void mutate(const char *argument, size_t cases)
         atoll_rng_seed(&rng, atoll_seed_mix(seed, i));
         memcpy(copy, bytes, n);
         for (uint64_t k = 1 + atoll_rng_below(&rng, 4); k > 0; k--) {
-            const size_t edge = n < 16384 ? n / 2 : 8192;
+            const size_t edge = n < 65536 ? n / 2 : 32768;
             const size_t at = (size_t)atoll_rng_below(&rng, 2 * edge);
             copy[at < edge ? at : n - 1 - (at - edge)] ^= (uint8_t)(1u << atoll_rng_below(&rng, 8));
         }

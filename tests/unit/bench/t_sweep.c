@@ -115,8 +115,8 @@ static void shards_merge_into_the_whole(void **state)
     assert_int_equal(atoll_store_open(db[1], ATOLL_STORE_WRITE, &merged, &err), 0);
     uint64_t sum = 0, smallest = UINT64_MAX;
     for (uint32_t i = 0; i < 3; i++) {
-        const struct atoll_bench_summary s = sweep(
-            db[2], (struct atoll_bench_opts){.shard = 2 - i, .shards = 3});
+        const struct atoll_bench_summary s =
+            sweep(db[2], (struct atoll_bench_opts){.shard = 2 - i, .shards = 3});
         sum += s.done;
         smallest = s.done < smallest ? s.done : smallest;
         struct atoll_store *in = NULL;
@@ -199,7 +199,8 @@ static void death_at_any_moment(void **state)
             struct atoll_bench_summary sum;
             _exit(atoll_bench(e, db[0], &o, &sum, &err) ? 1 : 0);
         }
-        (void)usleep((useconds_t)(1000 + atoll_rng_below(&rng, 10000 + 15000 * i)));
+        (void)usleep((useconds_t)(1000 + atoll_rng_below(&rng, (10000 + 15000 * i) *
+                                                                   (test_is_slow() ? 20 : 1))));
         (void)kill(child, SIGKILL);
         int status = 0;
         assert_int_equal(waitpid(child, &status, 0), child);

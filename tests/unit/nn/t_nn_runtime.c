@@ -206,6 +206,64 @@ static void checks(void **state)
     }
 }
 
+/* One operator with `n_in` inputs of scale `in` and an output of scale `out`. */
+static struct atoll_model *rescaling(int32_t code, uint32_t n_in, enum atoll_type type, float in,
+                                     float out)
+{
+    struct atoll_builder *b = NULL;
+    struct atoll_model *m = NULL;
+    const int64_t zero = 0;
+    fixture_ok(atoll_builder_create("rescaling", "", &b, &err), &err);
+    struct atoll_tensor t = {.name = "a",
+                             .type = type,
+                             .rank = 2,
+                             .shape = {1, 8},
+                             .quant = {.scale = &in, .zero_point = &zero, .n = 1}};
+    int32_t x[2] = {atoll_builder_tensor(b, &t, true, &err), -1};
+    t.name = "b";
+    x[1] = n_in > 1 ? atoll_builder_tensor(b, &t, true, &err) : -1;
+    t.name = "y";
+    t.quant.scale = &out;
+    const int32_t y = atoll_builder_tensor(b, &t, true, &err);
+    const struct atoll_op op = {.code = code,
+                                .inputs = x,
+                                .n_inputs = n_in,
+                                .outputs = &y,
+                                .n_outputs = 1,
+                                .attr = atoll_op_attr_default()};
+    assert_true(atoll_builder_op(b, &op, &err) >= 0);
+    fixture_ok(atoll_builder_finish(&b, x, n_in, &y, 1, &m, &err), &err);
+    return m;
+}
+
+static void rescalings(void **state)
+{
+    static const struct {
+        int32_t code;
+        uint32_t n_in;
+        enum atoll_type type;
+        float in, out;
+        int code_returned;
+    } cases[] = {{ATOLL_OP_ADD, 2, ATOLL_TYPE_INT8, 0.1f, 0.1f, 0},
+                 {ATOLL_OP_ADD, 2, ATOLL_TYPE_INT8, 500000, 1, 0}, /* 2^20 / 2 is 524288 */
+                 {ATOLL_OP_ADD, 2, ATOLL_TYPE_INT8, 530000, 1, ATOLL_EINPUT},
+                 {ATOLL_OP_SUB, 2, ATOLL_TYPE_INT8, 1.6e37f, 0.1f, ATOLL_EINPUT},
+                 {ATOLL_OP_ADD, 2, ATOLL_TYPE_INT16, 17000, 1, ATOLL_EINPUT},
+                 {ATOLL_OP_SQUARED_DIFFERENCE, 2, ATOLL_TYPE_INT8, 60, 1, 0},
+                 {ATOLL_OP_SQUARED_DIFFERENCE, 2, ATOLL_TYPE_INT8, 65, 1, ATOLL_EINPUT},
+                 {ATOLL_OP_SOFTMAX, 1, ATOLL_TYPE_INT8, 1e-7f, 0.00390625f, 0},
+                 {ATOLL_OP_SOFTMAX, 1, ATOLL_TYPE_INT8, 1e-8f, 0.00390625f, ATOLL_EINPUT}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct atoll_model *m =
+            rescaling(cases[i].code, cases[i].n_in, cases[i].type, cases[i].in, cases[i].out);
+        if (atoll_runtime_check(m, &err) != cases[i].code_returned) {
+            fail_msg("case %zu: %s", i, err.text);
+        }
+        atoll_model_close(&m);
+    }
+}
+
 int main(void)
 {
     rt = fixture_runtime();
@@ -215,6 +273,7 @@ int main(void)
                                        cmocka_unit_test(threads_do_not_change_bytes),
                                        cmocka_unit_test(state_starts_afresh),
                                        cmocka_unit_test(shared_models),
-                                       cmocka_unit_test(checks)};
+                                       cmocka_unit_test(checks),
+                                       cmocka_unit_test(rescalings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
