@@ -11,7 +11,7 @@
 
 struct power_opts {
     struct opt_common common;
-    const char *meter, *output, *csv;
+    const char *meter, *output, *csv, *calibration, *from, *to;
     double rate_hz, seconds;
 };
 
@@ -36,12 +36,18 @@ struct session {
     struct atoll_meter *meter;
     int32_t from, to;
     uint64_t from_ns;
+    struct atoll_meter_check *checks; ///< power test: what the device finds of itself
+    uint32_t n_checks;
 };
 
 static int begin(struct call *call, struct session *s)
 {
     const struct power_opts *o = call->opts;
-    int code = power_open(call, o->meter, o->rate_hz, o->csv != NULL, &s->meter);
+    int code =
+        power_open(call, o->meter, o->rate_hz, o->csv != NULL, o->calibration, &s->meter);
+    if (code == 0 && s->checks != NULL) {
+        code = atoll_meter_self_test(s->meter, s->checks, &s->n_checks, &call->err);
+    }
     if (code == 0 && o->output != NULL) {
         code = atoll_meter_record(s->meter, o->output, &call->err);
     }
@@ -67,6 +73,10 @@ static int save(struct call *call, struct session *s, int code)
     const struct power_opts *o = call->opts;
     struct atoll_err *err = code ? NULL : &call->err;
     const int recorded = s->meter != NULL ? atoll_meter_record_stop(s->meter, err) : 0;
+    if (code && o->output != NULL && s->meter != NULL && recorded == 0) {
+        (void)atoll_fail(&call->err, code, "%.600s; what was recorded until then is in %.200s",
+                         call->err.text, o->output);
+    }
     code = code ? code : recorded;
     if (code == 0 && o->csv != NULL) {
         code = atoll_meter_write_csv(s->meter, o->csv, &call->err);
@@ -159,6 +169,40 @@ static int watch(struct call *call, struct session *s)
     return code;
 }
 
+/* ----------------------------------------------------------------------- test */
+
+/* Items of the device itself, and what a short measurement says. */
+static int show_checks(struct call *call, struct session *s, json_t *j)
+{
+    static const struct out_column columns[] = {
+        {"test", OUT_LEFT}, {"result", OUT_LEFT}, {"found", OUT_LEFT}};
+    struct out_table t;
+    bool good = true;
+    json_t *list = json_array();
+    out_table_start(&t, columns, 3);
+    for (uint32_t i = 0; i < s->n_checks; i++) {
+        const struct atoll_meter_check *c = &s->checks[i];
+        good = good && c->ok;
+        json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name", c->name, "ok", c->ok,
+                                              "found", out_string(c->detail)));
+        if (j == NULL) {
+            out_cell(&t, "%s", c->name);
+            out_cell(&t, "%s", c->ok ? "ok" : "FAILED");
+            out_cell(&t, "%s", c->detail);
+        }
+    }
+    const int printed = out_table_print(&t, &call->err);
+    if (j != NULL) {
+        json_object_set_new(j, "checks", list);
+    } else {
+        json_decref(list);
+        out_text("\n");
+    }
+    return printed ? printed
+           : good  ? 0
+                   : atoll_fail(&call->err, ATOLL_ENO, "the meter's own test found faults");
+}
+
 static int record(struct call *call)
 {
     json_t *j = call->json ? atoll_json_answer("power") : NULL;
@@ -170,6 +214,20 @@ static int record(struct call *call)
     code = code ? code : show(call, &s, j);
     atoll_meter_close(&s.meter);
     return answer(call, j, code);
+}
+
+static int test(struct call *call)
+{
+    struct atoll_meter_check checks[ATOLL_METER_CHECKS_MAX];
+    json_t *j = call->json ? atoll_json_answer("power") : NULL;
+    struct session s = {.checks = checks};
+    int code = begin(call, &s);
+    code = code ? code : watch(call, &s);
+    code = code ? code : end(call, &s);
+    const int found = code ? code : show_checks(call, &s, j);
+    code = code ? code : show(call, &s, j);
+    atoll_meter_close(&s.meter);
+    return answer(call, j, code == 0 || code == ATOLL_ENO ? (found ? found : code) : code);
 }
 
 /* ------------------------------------------------------------------------ run */
@@ -259,6 +317,43 @@ static int run(struct call *call)
 
 /* --------------------------------------------------------------------- replay */
 
+/* A recording that was cut (cable, disk, power) ends at its last scan. */
+static int mark_cut(struct call *call, struct session *s)
+{
+    const int32_t n = atoll_meter_markers(s->meter);
+    uint64_t first_ns = 0;
+    uint64_t last_ns = 0;
+    if (n >= 2) {
+        return 0;
+    }
+    int code = n == 1 ? atoll_meter_range(s->meter, &first_ns, &last_ns, &call->err) : ATOLL_EINPUT;
+    if (code == 0) {
+        const int32_t made = atoll_meter_mark(s->meter, last_ns, "cut", &call->err);
+        code = made < 0 ? ATOLL_EINPUT : 0;
+    }
+    if (code) {
+        return atoll_fail(&call->err, ATOLL_EINPUT,
+                          "%s: holds %d markers, an energy needs two (was the recording cut?)",
+                          call->operands[0], (int)n);
+    }
+    (void)fprintf(stderr, "%s: was cut; the energy ends at its last scan\n", call->operands[0]);
+    return 0;
+}
+
+static int find_marker(struct call *call, const struct session *s, const char *label, int32_t *at)
+{
+    uint64_t t_ns = 0;
+    const char *have = NULL;
+    for (int32_t i = 0; i < atoll_meter_markers(s->meter); i++) {
+        if (atoll_meter_marker(s->meter, i, &t_ns, &have, NULL) == 0 && strcmp(have, label) == 0) {
+            *at = i;
+            return 0;
+        }
+    }
+    return atoll_fail(&call->err, ATOLL_EINPUT, "%s: holds no marker '%s'", call->operands[0],
+                      label);
+}
+
 static int replay(struct call *call)
 {
     const struct power_opts *o = call->opts;
@@ -268,20 +363,16 @@ static int replay(struct call *call)
         return atoll_fail(&call->err, ATOLL_EUSAGE, "the file's name is too long");
     }
     (void)snprintf(spec, sizeof spec, "replay:%s", call->operands[0]);
-    int code = power_open(call, spec, 0, o->csv != NULL, &s.meter);
+    int code = power_open(call, spec, 0, o->csv != NULL, o->calibration, &s.meter);
     s.from_ns = UINT64_C(1000000000000); /* any time: a recording is moved to where it is played */
     code = code ? code : atoll_meter_start(s.meter, s.from_ns, &call->err);
     code = code ? code : atoll_meter_stop(s.meter, s.from_ns, &call->err);
-    if (code == 0 && atoll_meter_markers(s.meter) < 2) {
-        code = atoll_fail(&call->err, ATOLL_EINPUT,
-                          "%s: holds %d markers, an energy needs two (was the recording cut?)",
-                          call->operands[0], (int)atoll_meter_markers(s.meter));
-    }
+    code = code ? code : mark_cut(call, &s);
+    s.to = code ? 0 : atoll_meter_markers(s.meter) - 1;
+    code = code || o->from == NULL ? code : find_marker(call, &s, o->from, &s.from);
+    code = code || o->to == NULL ? code : find_marker(call, &s, o->to, &s.to);
     json_t *j = call->json ? atoll_json_answer("power") : NULL;
-    if (code == 0) {
-        s.to = atoll_meter_markers(s.meter) - 1;
-        code = save(call, &s, 0);
-    }
+    code = code ? code : save(call, &s, 0);
     code = code ? code : show(call, &s, j);
     atoll_meter_close(&s.meter);
     return answer(call, j, code);
@@ -289,8 +380,16 @@ static int replay(struct call *call)
 
 /* --------------------------------------------------------------------- tables */
 
+#define CALIBRATION_OPT                                                                            \
+    {                                                                                              \
+        .long_name = "calibration", .type = OPT_TEXT,                                              \
+        .offset = offsetof(struct power_opts, calibration), .argument = "FILE",                    \
+        .help = "Use the calibrations of this file (atoll power calibrate --output)"               \
+    }
+
 static const struct opt record_table[] = {POWER_METER_OPT(struct power_opts),
                                           POWER_RATE_OPT(struct power_opts),
+                                          CALIBRATION_OPT,
                                           {.short_name = 's',
                                            .long_name = "seconds",
                                            .type = OPT_REAL,
@@ -304,10 +403,12 @@ static const struct opt record_table[] = {POWER_METER_OPT(struct power_opts),
                                           {.long_name = NULL}};
 static const struct opt run_table[] = {POWER_METER_OPT(struct power_opts),
                                        POWER_RATE_OPT(struct power_opts),
+                                       CALIBRATION_OPT,
                                        RECORD_OPTS,
                                        {.long_name = NULL}};
 static const struct opt test_table[] = {POWER_METER_OPT(struct power_opts),
                                         POWER_RATE_OPT(struct power_opts),
+                                        CALIBRATION_OPT,
                                         {.short_name = 's',
                                          .long_name = "seconds",
                                          .type = OPT_REAL,
@@ -323,6 +424,19 @@ static const struct opt replay_table[] = {{.long_name = "csv",
                                            .offset = offsetof(struct power_opts, csv),
                                            .argument = "FILE.csv",
                                            .help = "Write time and watts of each scan"},
+                                          CALIBRATION_OPT,
+                                          {.long_name = "from",
+                                           .type = OPT_TEXT,
+                                           .offset = offsetof(struct power_opts, from),
+                                           .argument = "LABEL",
+                                           .help = "Marker to begin at",
+                                           .fallback = "the first"},
+                                          {.long_name = "to",
+                                           .type = OPT_TEXT,
+                                           .offset = offsetof(struct power_opts, to),
+                                           .argument = "LABEL",
+                                           .help = "Marker to end at",
+                                           .fallback = "the last"},
                                           {.long_name = NULL}};
 
 const struct command cmd_power_record = {
@@ -352,17 +466,20 @@ const struct command cmd_power_run = {
 const struct command cmd_power_test = {
     .name = "power test",
     .operands = "",
-    .summary = "Is the meter there, does it answer, are all scans coming, how is its clock",
+    .summary = "The meter's own test, item by item, and whether all scans come in time",
+    .text = "Exit code 1: an item failed, or scans are missing.",
     .example = "atoll power test --meter serial:/dev/ttyACM0",
     .opts = test_table,
     .defaults = &defaults,
     .opts_bytes = sizeof(struct power_opts),
-    .run = record,
+    .run = test,
 };
 const struct command cmd_power_replay = {
     .name = "power replay",
     .operands = "FILE",
-    .summary = "Energy between the first and the last marker of a recording",
+    .summary = "Energy between two markers of a recording",
+    .text = "Markers are those of the host, and the edges at the meter's marker input (\"rising "
+            "edge 0\", ...).",
     .example = "atoll power replay idle.power",
     .opts = replay_table,
     .defaults = &defaults,

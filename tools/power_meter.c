@@ -4,9 +4,10 @@
 #include <string.h>
 
 int power_open(struct call *call, const char *spec, double rate_hz, bool keep,
-               struct atoll_meter **m)
+               const char *calibration, struct atoll_meter **m)
 {
-    const struct atoll_meter_opts o = {.rate_hz = rate_hz, .keep_scans = keep};
+    const struct atoll_meter_opts o = {
+        .rate_hz = rate_hz, .keep_scans = keep, .calibration = calibration};
     *m = NULL;
     const int code = atoll_meter_open(spec, &o, m, &call->err);
     if (code == 0 && *m == NULL) {
@@ -47,6 +48,7 @@ static json_t *budget_json(const struct atoll_energy *e)
     atoll_json_set_number(b, "drift_mj", e->u_drift_mj);
     atoll_json_set_number(b, "noise_mj", e->u_noise_mj);
     atoll_json_set_number(b, "time_mj", e->u_time_mj);
+    atoll_json_set_number(b, "volt_mj", e->u_volt_mj);
     atoll_json_set_number(b, "coverage_k", e->coverage_k);
     return b;
 }
@@ -54,6 +56,25 @@ static json_t *budget_json(const struct atoll_energy *e)
 static double since_s(uint64_t t_ns, uint64_t from_ns)
 {
     return (double)(int64_t)(t_ns - from_ns) / 1e9;
+}
+
+static int markers_json(struct call *call, struct atoll_meter *m, uint64_t from_ns, json_t *j)
+{
+    json_t *list = json_array();
+    int code = 0;
+    for (int32_t i = 0; code == 0 && i < atoll_meter_markers(m); i++) {
+        uint64_t t_ns = 0;
+        const char *label = NULL;
+        json_t *k = json_object();
+        code = atoll_meter_marker(m, i, &t_ns, &label, &call->err);
+        if (code == 0) {
+            json_object_set_new(k, "label", out_string(label));
+            atoll_json_set_number(k, "t_s", since_s(t_ns, from_ns));
+        }
+        json_array_append_new(list, k);
+    }
+    json_object_set_new(j, "markers", list);
+    return code;
 }
 
 int power_json(struct call *call, struct atoll_meter *m, const struct power_view *v,
@@ -91,9 +112,10 @@ int power_json(struct call *call, struct atoll_meter *m, const struct power_view
     json_object_set_new(j, "uncertainty", budget_json(&v->total));
     json_object_set_new(j, "rails", rails_json(&info, v));
     json_object_set_new(j, "gaps", list);
+    const int marked = markers_json(call, m, from_ns, j);
     atoll_json_set_number(j, "clock_ppm", ppm);
     atoll_json_set_number(j, "clock_u_us", u_ns / 1e3);
-    return 0;
+    return marked;
 }
 
 int power_show(struct call *call, struct atoll_meter *m, const struct power_view *v)
@@ -120,7 +142,7 @@ int power_show(struct call *call, struct atoll_meter *m, const struct power_view
         if (sum) {
             out_cell(&t, "%s", "");
         } else {
-            out_cell(&t, "%.2f", info.rails[i].volt);
+            out_cell_number(&t, "%.2f", info.rails[i].volt);
         }
         out_cell_number(&t, "%.4f", row->energy_mj / 1e3);
         out_cell_number(&t, "%.2g", row->u95_mj / 1e3);
@@ -128,10 +150,10 @@ int power_show(struct call *call, struct atoll_meter *m, const struct power_view
     }
     const int code = out_table_print(&t, &call->err);
     out_text("\n%.6f s, %llu scans, %llu of them missing; the meter's clock is %+.0f ppm off\n"
-             "standard uncertainty, J: gain %.2g, zero %.2g, drift %.2g, noise %.2g, time %.2g; "
-             "k %.2f\n",
+             "standard uncertainty, J: gain %.2g, zero %.2g, drift %.2g, noise %.2g, time %.2g, "
+             "nominal voltage %.2g; k %.2f\n",
              e->seconds, (unsigned long long)e->scans, (unsigned long long)e->lost_scans, ppm,
              e->u_gain_mj / 1e3, e->u_zero_mj / 1e3, e->u_drift_mj / 1e3, e->u_noise_mj / 1e3,
-             e->u_time_mj / 1e3, e->coverage_k);
+             e->u_time_mj / 1e3, e->u_volt_mj / 1e3, e->coverage_k);
     return code;
 }

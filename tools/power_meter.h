@@ -13,7 +13,8 @@
     {                                                                                              \
         .short_name = 'm', .long_name = "meter", .type = OPT_TEXT,                                 \
         .offset = offsetof(opts_type, meter), .argument = "METER",                                 \
-        .help = "serial:PORT[,baud=N] or replay:FILE", .fallback = "serial:/dev/ttyACM0"           \
+        .help = "serial:PORT, hwmon, rapl, ps3:PORT, replay:FILE (docs/power-testbed.md)",         \
+        .fallback = "serial:/dev/ttyACM0"                                                          \
     }
 #define POWER_RATE_OPT(opts_type)                                                                  \
     {                                                                                              \
@@ -25,7 +26,7 @@
 
 /** Opens a meter with its own rails. "none" and meters that are fed are refused. */
 int power_open(struct call *call, const char *spec, double rate_hz, bool keep,
-               struct atoll_meter **m);
+               const char *calibration, struct atoll_meter **m);
 
 /** Energy between two markers with rails, budget and gaps. */
 struct power_view {

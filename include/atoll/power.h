@@ -28,7 +28,7 @@ struct atoll_meter;
 
 struct atoll_meter_rail {
     const char *name; ///< borrowed while the meter is open
-    double volt;      ///< nominal
+    double volt;      ///< nominal; NAN: the meter knows only the rail's power
 };
 struct atoll_meter_opts {
     const struct atoll_meter_rail *rails; ///< what is wired to which channel
@@ -37,6 +37,7 @@ struct atoll_meter_opts {
     uint64_t seed;    ///< synth: of its errors
     bool ideal;       ///< synth: no noise, no quantization, no gain or zero error (tests)
     bool keep_scans;  ///< keep all scans for atoll_meter_trace
+    const char *calibration; ///< a file of atoll_calibration_write that is used; NULL: none
 };
 /** ATOLL_EUSAGE: unknown kind (known ones listed); ATOLL_EDEVICE: cannot be opened. "none" gives *m
  * = NULL. */
@@ -79,19 +80,21 @@ ATOLL_API int atoll_meter_advance(struct atoll_meter *m, uint64_t t_ns, struct a
 ATOLL_API int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
                                    struct atoll_err *err);
 
-/** Number of markers set, and one of them (a replay brings those of the recording). `label` is
- * borrowed. */
+/** Number of markers set, and one of them (a replay brings those of the recording). An edge at the
+ * device's marker input is a marker too ("rising edge 7"), placed by the device to a fraction of a
+ * scan. `label` is borrowed. */
 ATOLL_API int32_t atoll_meter_markers(const struct atoll_meter *m);
 ATOLL_API int atoll_meter_marker(const struct atoll_meter *m, int32_t marker, uint64_t *t_ns,
                                  const char **label, struct atoll_err *err);
 
 struct atoll_energy {
-    double seconds;
+    double seconds; ///< by the host's clock between its own markers, else on the scan axis
     double energy_mj, u95_mj; ///< NAN when the window holds no scan
     double mean_w;
     double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj; ///< standard components
     double coverage_k;          ///< from the effective degrees of freedom
     uint64_t scans, lost_scans; ///< in the window
+    double u_volt_mj; ///< standard component: the rails whose voltage is nominal, not measured
 };
 /** Energy of each rail (`rails[n_rails]`, may be NULL) and of all together between two markers.
  * ATOLL_ENO: a gap lies in the window (figures are filled all the same, err says where). */
@@ -114,6 +117,10 @@ struct atoll_meter_gap {
 };
 ATOLL_API int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps,
                                size_t *n, struct atoll_err *err);
+/** Host time of the first and the last scan that an energy can begin and end at. ATOLL_EUSAGE: there
+ *  are none. */
+ATOLL_API int atoll_meter_range(const struct atoll_meter *m, uint64_t *first_ns, uint64_t *last_ns,
+                                struct atoll_err *err);
 /** The meter's clock against the host's: how much faster it runs (parts per million) and the
  *  standard uncertainty of a marker's place. */
 ATOLL_API void atoll_meter_clock(const struct atoll_meter *m, double *rate_ppm,
@@ -138,6 +145,74 @@ struct atoll_trace {
 };
 ATOLL_API int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out,
                                 struct atoll_err *err);
+
+/* ------------------------------------------------------- test and calibration */
+
+/** One item of a meter's own test. */
+struct atoll_meter_check {
+    char name[24];
+    bool ok;
+    char detail[100];
+};
+#define ATOLL_METER_CHECKS_MAX 16
+/** Runs the device's own test, before start. *n: items filled, 0 where the meter has none (a
+ * recording). ATOLL_EDEVICE: it does not answer; items that fail are no error. */
+ATOLL_API int atoll_meter_self_test(struct atoll_meter *m,
+                                    struct atoll_meter_check checks[ATOLL_METER_CHECKS_MAX],
+                                    uint32_t *n, struct atoll_err *err);
+
+enum atoll_calibration_kind {
+    ATOLL_CALIBRATE_ZERO,   ///< nothing flows
+    ATOLL_CALIBRATE_GAIN,   ///< a known current flows
+    ATOLL_CALIBRATE_DIVIDER ///< the channel measures a voltage, which is known
+};
+struct atoll_calibration_opts {
+    enum atoll_calibration_kind kind;
+    uint32_t rail;
+    double load_ma;     ///< GAIN: the current that flows, or
+    double load_mw;     ///< the power that the load takes (with the voltage, where it is measured)
+    double volt;        ///< DIVIDER: the voltage there
+    double u_frac;      ///< standard uncertainty of that reference
+    double sensor_mv_per_a;  ///< GAIN: what the data sheet says; 0: as known
+    double sensor_zero_frac; ///< ZERO: of the converter's range, by the data sheet; 0: as known
+    double nominal_volt;       ///< of the rail, to be kept with the rest; 0: as it is
+    uint16_t day;       ///< days since 1970-01-01
+    int8_t temperature_c;
+};
+/** What was found; codes are those of a scan's sample (sums of conversions). */
+struct atoll_calibration {
+    enum atoll_calibration_kind kind;
+    uint32_t rail;
+    char name[32];          ///< of the rail
+    double nominal_volt;    ///< of the rail; 0: as it was
+    double conversions;     ///< in a sample
+    double zero_code, u_zero_code;
+    double per_code;        ///< mA, for a divider mV
+    double u_gain_frac;     ///< standard, the reference in it
+    double u_reference_frac;
+    double noise_code;      ///< standard deviation of a scan
+    double drift_code;      ///< second half less first half of the record
+    double was_zero_code, was_per_code; ///< before
+    uint64_t scans;
+    double seconds;
+    uint16_t day;
+    int8_t temperature_c;
+};
+/** Calibrates a rail from the scans between two markers of a meter that was opened with keep_scans
+ * and stopped. ATOLL_EDEVICE: the record is no good (scans missing, over range, too noisy, it
+ * drifts, too little signal, far from what the sensor can be); the sentence says what was found and
+ * what was expected. The channel's zero must be known before its gain. */
+ATOLL_API int atoll_meter_calibrate(struct atoll_meter *m, int32_t from, int32_t to,
+                                    const struct atoll_calibration_opts *o,
+                                    struct atoll_calibration *out, struct atoll_err *err);
+/** Keeps it in the device, with date and check sum. ATOLL_EUNSUPPORTED: it has no memory for that
+ * (see atoll_calibration_write). */
+ATOLL_API int atoll_meter_store(struct atoll_meter *m, const struct atoll_calibration *c,
+                                struct atoll_err *err);
+/** Adds it to a calibration file (JSON), or replaces what is there of this rail and kind. A meter
+ * that is opened with opts.calibration = path uses it. */
+ATOLL_API int atoll_calibration_write(const char *path, const struct atoll_calibration *c,
+                                      struct atoll_err *err);
 
 #ifdef __cplusplus
 }

@@ -76,7 +76,33 @@ static int copy_rails(struct atoll_meter *m, const struct atoll_meter_opts *o,
         char *name = m->names + (size_t)i * NAME_BYTES;
         const char *given = o->n_rails == 0 ? m->setup.names[i] : o->rails[i].name;
         (void)snprintf(name, NAME_BYTES, "%s", given != NULL ? given : "");
-        m->rails[i] = (struct atoll_meter_rail){.name = name, .volt = m->setup.channels[i].volt};
+        m->rails[i] = (struct atoll_meter_rail){
+            .name = name, .volt = m->setup.watts ? NAN : m->setup.channels[i].volt};
+    }
+    return 0;
+}
+
+/* Where each rail's samples and sums stand in a row. */
+static int lay_out(struct atoll_meter *m, struct atoll_err *err)
+{
+    struct atoll_meter_setup *s = &m->setup;
+    for (uint32_t i = 0; i < m->n && s->n_samples == 0; i++) {
+        s->channels[i].at = i;
+    }
+    m->n_samples = s->n_samples > 0 ? s->n_samples : m->n;
+    m->n_sums = m->n_samples;
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct atoll_meter_voltage *v = &s->voltages[i];
+        if (m->n_samples > ATOLL_WIRE_CHANNELS_MAX || s->channels[i].at >= m->n_samples ||
+            (v->measured && v->at >= m->n_samples)) {
+            return atoll_fail(err, ATOLL_EINPUT, "meter: rail %u lies outside a scan of %u samples",
+                              i, m->n_samples);
+        }
+        if (v->measured) {
+            m->is_voltage[v->at] = true;
+            m->product_at[i] = m->n_sums;
+            m->n_sums += 2;
+        }
     }
     return 0;
 }
@@ -126,6 +152,10 @@ int atoll_meter_open_driver(const struct atoll_meter_driver *driver, const char 
     rc = driver->open(arg, o, &m->setup, &m->state, err);
     m->driver = rc == 0 ? driver : NULL;
     rc = rc == 0 ? copy_rails(m, o, err) : rc;
+    rc = rc == 0 && o->calibration != NULL
+             ? atoll__power_calibration_use(o->calibration, m->rails, m->n, &m->setup, err)
+             : rc;
+    rc = rc == 0 ? lay_out(m, err) : rc;
     rc = rc == 0 ? atoll__power_ring_init(m, err) : rc;
     if (rc != 0) {
         atoll_meter_close(&m);
@@ -191,7 +221,9 @@ int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err
     if (!m->started) {
         return atoll_fail(err, ATOLL_EUSAGE, "meter: not started");
     }
-    return m->driver->stop(m->state, m, t_ns, 2 * m->half_window, err);
+    const int rc = m->driver->stop(m->state, m, t_ns, 2 * m->half_window, err);
+    m->stopped = rc == 0;
+    return rc;
 }
 
 void atoll_meter_feed(void *meter, uint64_t t_ns, const double *rail_mw, uint32_t n_rails)
@@ -213,8 +245,7 @@ int atoll_meter_advance(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *
 int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
                          struct atoll_err *err)
 {
-    if (!m->started || t_ns < m->start_ns ||
-        (m->n_markers > 0 && t_ns < m->markers[m->n_markers - 1].t_ns)) {
+    if (!m->started || t_ns < m->start_ns || t_ns < m->last_mark_ns) {
         return atoll_fail(err, ATOLL_EUSAGE, "meter: marker '%s' %s", label != NULL ? label : "",
                           m->started ? "lies before the last one or before start" : "before start");
     }
@@ -224,6 +255,8 @@ int32_t atoll_meter_mark(struct atoll_meter *m, uint64_t t_ns, const char *label
     }
     const int32_t made = atoll__power_mark(m, t_ns, label, err);
     if (made >= 0) {
+        m->last_mark_ns = t_ns;
+        atoll__power_keep_windows(m);
         atoll__power_record_mark(m, t_ns, label != NULL ? label : "");
     }
     return made;
@@ -240,7 +273,7 @@ int atoll_meter_marker(const struct atoll_meter *m, int32_t marker, uint64_t *t_
     if (marker < 0 || (size_t)marker >= m->n_markers) {
         return atoll_fail(err, ATOLL_EUSAGE, "meter: marker %d does not exist", (int)marker);
     }
-    *t_ns = m->markers[marker].t_ns;
+    *t_ns = atoll__power_marker_ns(m, &m->markers[marker]);
     *label = m->markers[marker].label;
     return 0;
 }
@@ -250,6 +283,18 @@ static uint64_t edge_ns(const struct atoll_meter *m, double edge)
 {
     const double ns = atoll__power_timemap_ns(&m->map, edge, m->start_ns);
     return m->start_ns + (ns > 0 ? (uint64_t)(ns + 0.5) : 0);
+}
+
+/* Power of a kept scan at its middle: between two samples where the rail's sample lies beside it. */
+static double kept_mw(const struct atoll_meter *m, size_t all, size_t row, uint32_t rail)
+{
+    const double skew = m->setup.channels[rail].skew;
+    const double here = atoll__power_at(m, m->kept_codes, all, row, rail);
+    const size_t other = skew > 0 ? (row > 0 ? row - 1 : 0) : (row + 1 < all ? row + 1 : row);
+    if (fabs(skew) <= 0 || other == row) {
+        return here;
+    }
+    return here + fabs(skew) * (atoll__power_at(m, m->kept_codes, all, other, rail) - here);
 }
 
 int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps, size_t *n,
@@ -269,6 +314,18 @@ int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps,
     }
     *gaps = m->public_gaps;
     *n = m->n_gaps;
+    return 0;
+}
+
+int atoll_meter_range(const struct atoll_meter *m, uint64_t *first_ns, uint64_t *last_ns,
+                      struct atoll_err *err)
+{
+    enum { MARGIN = 3 }; /* scans that a marker needs beside it */
+    if (m->first == UINT64_MAX || m->next - m->first <= 2 * MARGIN || m->map.n == 0) {
+        return atoll_fail(err, ATOLL_EUSAGE, "meter: has no scans yet");
+    }
+    *first_ns = edge_ns(m, (double)(m->first + MARGIN));
+    *last_ns = edge_ns(m, (double)(m->next - MARGIN));
     return 0;
 }
 
@@ -307,10 +364,7 @@ int atoll_meter_trace(struct atoll_meter *m, struct atoll_trace *out, struct ato
     for (size_t i = 0; i < n; i++) {
         m->trace_ns[i] = edge_ns(m, (double)(m->first + skip + i) + 0.5);
         for (uint32_t c = 0; c < m->n; c++) {
-            const struct atoll_meter_channel *k = &m->setup.channels[c];
-            m->trace_mw[i * m->n + c] =
-                (float)((m->kept_codes[(skip + i) * m->n + c] - k->zero_code) * k->ma_per_code *
-                        k->volt);
+            m->trace_mw[i * m->n + c] = (float)kept_mw(m, all, skip + i, c);
         }
     }
     *out =

@@ -44,7 +44,8 @@ double atoll__power_timemap_ns(const struct power_timemap *t, double edge, uint6
 double atoll__power_timemap_u_ns(const struct power_timemap *t,
                                  double edge); ///< standard uncertainty
 
-/** Scans around a marker: rows of codes and of sums (up to and with the row), by channel. */
+/** Scans around a marker: rows of codes (m->n_samples each) and of sums (m->n_sums each, up to and
+ *  with the row). */
 struct power_window {
     uint64_t first;
     uint32_t n;
@@ -52,7 +53,9 @@ struct power_window {
     uint64_t *sums;
 };
 struct power_marker {
-    uint64_t t_ns;
+    uint64_t t_ns; ///< of an edge: by the time map when it was asked last
+    bool on_grid;  ///< the device stamped it: `edge` is its place, free of the link's latency
+    double edge;
     char label[40];
     bool kept;
     struct power_window window;
@@ -68,9 +71,14 @@ struct atoll_meter {
     void *state;
     struct atoll_meter_setup setup;
     struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
-    uint32_t n; ///< rails = channels
+    uint32_t n;         ///< rails
+    uint32_t n_samples; ///< in a scan: a current for each rail, a voltage for some
+    /* in a row of sums: one for each sample, then for each rail with a voltage two sums of products
+     * (energy.c) from product_at[rail] on */
+    uint32_t n_sums, product_at[ATOLL_METER_RAILS_MAX];
+    bool is_voltage[ATOLL_WIRE_CHANNELS_MAX];
     char *names;
-    bool keep, started;
+    bool keep, started, stopped;
     uint64_t start_ns;
     int failed; ///< code of a failure while scans arrived
     /* bytes to scans */
@@ -79,7 +87,6 @@ struct atoll_meter {
     struct atoll_wire_config config;
     bool configured;
     uint16_t full_code;              ///< at it or at 0 the converter is over range
-    uint64_t scan_offset;            ///< added to the device's count after restarts
     uint64_t first, next;            ///< scans known: [first, next)
     uint64_t bridged;                ///< of them missing
     uint32_t ring_rows, half_window; ///< rows: a power of two
@@ -95,6 +102,7 @@ struct atoll_meter {
     size_t public_gaps_capacity;
     struct power_marker *markers;
     size_t n_markers, markers_capacity, first_waiting;
+    uint64_t last_mark_ns; ///< of the host's markers
     /* what atoll_meter_trace lends */
     uint64_t *trace_ns;
     float *trace_mw;
@@ -109,6 +117,11 @@ void atoll__power_keep_windows(struct atoll_meter *m);
 /** Node coordinate (scan k stands at k) of a host time, by the present time map. */
 double atoll__power_node(const struct atoll_meter *m, uint64_t t_ns);
 
+/* calibration_file.c: what the file knows of these rails goes into the setup. */
+int atoll__power_calibration_use(const char *path, const struct atoll_meter_rail *rails,
+                                 uint32_t n_rails, struct atoll_meter_setup *s,
+                                 struct atoll_err *err);
+
 /* record.c; the file is read by replay.c */
 #define ATOLL_RECORD_MAGIC "ATOLLPWR"
 void atoll__power_record_start(struct atoll_meter *m, uint64_t t_ns);
@@ -119,6 +132,16 @@ void atoll__power_record_mark(struct atoll_meter *m, uint64_t t_ns, const char *
 /* marker.c: sets a marker without asking the driver to advance. */
 int32_t atoll__power_mark(struct atoll_meter *m, uint64_t t_ns, const char *label,
                           struct atoll_err *err);
+/** A marker that the device stamped at an edge of the scan axis. */
+void atoll__power_mark_edge(struct atoll_meter *m, double edge, const char *label);
+/** Node coordinate of a marker, and its host time. */
+double atoll__power_marker_node(const struct atoll_meter *m, const struct power_marker *k);
+uint64_t atoll__power_marker_ns(const struct atoll_meter *m, const struct power_marker *k);
+
+/* energy.c: power of a rail at row `row` of `n` rows of codes, in mW; the voltage, where it is
+ * measured, is taken at the moment of the current. */
+double atoll__power_at(const struct atoll_meter *m, const uint16_t *codes, size_t n, size_t row,
+                       uint32_t rail);
 
 extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay, atoll__power_serial;
 

@@ -17,6 +17,23 @@
 #include <math.h>
 #include <string.h>
 
+static json_t *voltage_json(const struct atoll_meter_voltage *v)
+{
+    json_t *j = json_object();
+    int rc = atoll_json_set_number(j, "zero_code", v->zero_code);
+    rc |= atoll_json_set_number(j, "mv_per_code", v->mv_per_code);
+    rc |= atoll_json_set_number(j, "u_gain_frac", v->u_gain_frac);
+    rc |= atoll_json_set_number(j, "u_zero_code", v->u_zero_code);
+    rc |= atoll_json_set_number(j, "noise_code", v->noise_code);
+    rc |= atoll_json_set_number(j, "at", v->at);
+    rc |= atoll_json_set_number(j, "skew", v->skew);
+    if (rc != 0) {
+        json_decref(j);
+        return NULL;
+    }
+    return j;
+}
+
 static json_t *channel_json(const struct atoll_meter *m, uint32_t i)
 {
     const struct atoll_meter_channel *c = &m->setup.channels[i];
@@ -25,6 +42,9 @@ static json_t *channel_json(const struct atoll_meter *m, uint32_t i)
         const char *key;
         double value;
     } fields[] = {{"volt", c->volt},
+                  {"u_volt_frac", c->u_volt_frac},
+                  {"at", c->at},
+                  {"skew", c->skew},
                   {"zero_code", c->zero_code},
                   {"ma_per_code", c->ma_per_code},
                   {"u_gain_frac", c->u_gain_frac},
@@ -38,6 +58,9 @@ static json_t *channel_json(const struct atoll_meter *m, uint32_t i)
     int rc = json_object_set_new(j, "name", json_string(m->rails[i].name));
     for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
         rc |= atoll_json_set_number(j, fields[k].key, fields[k].value);
+    }
+    if (m->setup.voltages[i].measured) {
+        rc |= json_object_set_new(j, "voltage", voltage_json(&m->setup.voltages[i]));
     }
     if (rc != 0) {
         json_decref(j);
@@ -57,6 +80,9 @@ static json_t *header_json(const struct atoll_meter *m)
     rc |= atoll_json_set_number(j, "u_rate_frac", m->setup.u_rate_frac);
     rc |= atoll_json_set_number(j, "latency_ns", m->setup.latency_ns);
     rc |= atoll_json_set_number(j, "u_latency_ns", m->setup.u_latency_ns);
+    rc |= atoll_json_set_number(j, "n_samples", m->setup.n_samples);
+    rc |= atoll_json_set_number(j, "conversions", m->setup.conversions);
+    rc |= json_object_set_new(j, "watts", json_boolean(m->setup.watts));
     for (uint32_t i = 0; i < m->n; i++) {
         rc |= json_array_append_new(channels, channel_json(m, i));
     }

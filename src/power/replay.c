@@ -44,6 +44,38 @@ static int get(const json_t *j, const char *path, const char *key, double low, d
     return 0;
 }
 
+/* The same for a number that recordings of older versions do not have: then 0. */
+static int get_newer(const json_t *j, const char *path, const char *key, double low, double high,
+                     double *out, struct atoll_err *err)
+{
+    *out = 0;
+    return json_object_get(j, key) == NULL ? 0 : get(j, path, key, low, high, out, err);
+}
+
+static int get_place(const json_t *j, const char *path, uint32_t *at, double *skew,
+                     struct atoll_err *err)
+{
+    double place = 0;
+    int rc = get_newer(j, path, "at", 0, ATOLL_WIRE_CHANNELS_MAX - 1, &place, err);
+    *at = (uint32_t)place;
+    return rc == 0 ? get_newer(j, path, "skew", -0.5, 0.5, skew, err) : rc;
+}
+
+static int get_voltage(const json_t *j, const char *path, struct atoll_meter_voltage *v,
+                       struct atoll_err *err)
+{
+    if (j == NULL) {
+        return 0;
+    }
+    v->measured = true;
+    int rc = get(j, path, "zero_code", -1e6, 1e6, &v->zero_code, err);
+    rc = rc == 0 ? get(j, path, "mv_per_code", 1e-9, 1e6, &v->mv_per_code, err) : rc;
+    rc = rc == 0 ? get(j, path, "u_gain_frac", 0, 1, &v->u_gain_frac, err) : rc;
+    rc = rc == 0 ? get(j, path, "u_zero_code", 0, 1e6, &v->u_zero_code, err) : rc;
+    rc = rc == 0 ? get(j, path, "noise_code", 0, 1e6, &v->noise_code, err) : rc;
+    return rc == 0 ? get_place(j, path, &v->at, &v->skew, err) : rc;
+}
+
 static int get_channel(const json_t *j, const char *path, struct atoll_meter_channel *c,
                        struct atoll_err *err)
 {
@@ -66,7 +98,8 @@ static int get_channel(const json_t *j, const char *path, struct atoll_meter_cha
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && rc == 0; i++) {
         rc = get(j, path, fields[i].key, fields[i].low, fields[i].high, fields[i].out, err);
     }
-    return rc;
+    rc = rc == 0 ? get_newer(j, path, "u_volt_frac", 0, 1, &c->u_volt_frac, err) : rc;
+    return rc == 0 ? get_place(j, path, &c->at, &c->skew, err) : rc;
 }
 
 static int read_setup(const json_t *j, const char *path, const struct atoll_meter_opts *o,
@@ -95,12 +128,18 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
     rc = rc == 0 ? get(j, path, "u_rate_frac", 0, 1, &s->u_rate_frac, err) : rc;
     rc = rc == 0 ? get(j, path, "latency_ns", 0, 1e10, &s->latency_ns, err) : rc;
     rc = rc == 0 ? get(j, path, "u_latency_ns", 0, 1e10, &s->u_latency_ns, err) : rc;
+    double samples = 0;
+    rc = rc == 0 ? get_newer(j, path, "n_samples", 0, ATOLL_WIRE_CHANNELS_MAX, &samples, err) : rc;
+    s->n_samples = (uint32_t)samples;
+    rc = rc == 0 ? get_newer(j, path, "conversions", 0, 255, &s->conversions, err) : rc;
+    s->watts = json_is_true(json_object_get(j, "watts"));
     s->n_rails = (uint32_t)n;
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         const json_t *c = json_array_get(channels, i);
         const char *name = json_string_value(json_object_get(c, "name"));
         (void)snprintf(s->names[i], sizeof s->names[i], "%s", name != NULL ? name : "");
         rc = get_channel(c, path, &s->channels[i], err);
+        rc = rc == 0 ? get_voltage(json_object_get(c, "voltage"), path, &s->voltages[i], err) : rc;
     }
     return rc;
 }

@@ -22,10 +22,11 @@ int atoll__power_ring_init(struct atoll_meter *m, struct atoll_err *err)
     while (m->ring_rows < 4 * m->half_window + 512) {
         m->ring_rows *= 2;
     }
-    m->ring_codes = atoll_calloc((size_t)m->ring_rows * m->n, sizeof *m->ring_codes);
-    m->ring_sums = atoll_calloc((size_t)m->ring_rows * m->n, sizeof *m->ring_sums);
+    m->ring_codes = atoll_calloc((size_t)m->ring_rows * m->n_samples, sizeof *m->ring_codes);
+    m->ring_sums = atoll_calloc((size_t)m->ring_rows * m->n_sums, sizeof *m->ring_sums);
     if (m->ring_codes == NULL || m->ring_sums == NULL) {
-        return atoll_fail_nomem(err, "recent scans", (size_t)m->ring_rows * m->n * 10);
+        return atoll_fail_nomem(err, "recent scans",
+                                (size_t)m->ring_rows * (2 * m->n_samples + 8 * m->n_sums));
     }
     return 0;
 }
@@ -48,25 +49,50 @@ static void add_gap(struct atoll_meter *m, uint64_t from, uint64_t to, const cha
 
 static void keep_row(struct atoll_meter *m, const uint16_t *codes)
 {
-    const size_t at = (size_t)(m->next - m->first) * m->n;
+    const size_t at = (size_t)(m->next - m->first) * m->n_samples;
     void *kept = m->kept_codes;
-    if (atoll_grow(&kept, &m->kept_capacity, at + m->n, sizeof *m->kept_codes) != 0) {
+    if (atoll_grow(&kept, &m->kept_capacity, at + m->n_samples, sizeof *m->kept_codes) != 0) {
         m->failed = ATOLL_ENOMEM;
         return;
     }
     m->kept_codes = kept;
-    memcpy(m->kept_codes + at, codes, m->n * sizeof *codes);
+    memcpy(m->kept_codes + at, codes, m->n_samples * sizeof *codes);
+}
+
+/* Sums of current times voltage: of the same scan, and of neighbours. Where the voltage is sampled
+ * first, the one that follows the current is that of the next scan; else it is the other way
+ * round. */
+static void add_products(const struct atoll_meter *m, const uint16_t *codes, const uint16_t *before,
+                         uint64_t *sums, const uint64_t *sums_before)
+{
+    for (uint32_t r = 0; r < m->n; r++) {
+        const struct atoll_meter_voltage *v = &m->setup.voltages[r];
+        const struct atoll_meter_channel *c = &m->setup.channels[r];
+        if (v->measured) {
+            const uint32_t at = m->product_at[r];
+            const uint64_t beside = c->skew >= v->skew ? (uint64_t)before[c->at] * codes[v->at]
+                                                       : (uint64_t)codes[c->at] * before[v->at];
+            sums[at] = sums_before[at] + (uint64_t)codes[c->at] * codes[v->at];
+            sums[at + 1] = sums_before[at + 1] + beside;
+        }
+    }
 }
 
 /* Appends one scan at `next`. */
 static void append(struct atoll_meter *m, const uint16_t *codes)
 {
     const uint32_t mask = m->ring_rows - 1;
-    const size_t row = (size_t)(m->next & mask) * m->n;
-    const size_t before = (size_t)((m->next - 1) & mask) * m->n;
-    for (uint32_t c = 0; c < m->n; c++) {
-        m->ring_codes[row + c] = codes[c];
-        m->ring_sums[row + c] = m->ring_sums[before + c] + codes[c];
+    const size_t row = (size_t)(m->next & mask);
+    const size_t before = (size_t)((m->next - 1) & mask);
+    uint16_t *ring_codes = m->ring_codes + row * m->n_samples;
+    uint64_t *sums = m->ring_sums + row * m->n_sums;
+    const uint64_t *sums_before = m->ring_sums + before * m->n_sums;
+    for (uint32_t c = 0; c < m->n_samples; c++) {
+        ring_codes[c] = codes[c];
+        sums[c] = sums_before[c] + codes[c];
+    }
+    if (m->n_sums > m->n_samples) {
+        add_products(m, codes, m->ring_codes + before * m->n_samples, sums, sums_before);
     }
     if (m->keep && m->failed == 0) {
         keep_row(m, codes);
@@ -80,13 +106,13 @@ static void append(struct atoll_meter *m, const uint16_t *codes)
 /* Bridges a gap with a straight line, so that sums stay usable; the gap is on record. */
 static void bridge(struct atoll_meter *m, uint64_t missing, const uint16_t *after)
 {
-    const size_t last = (size_t)((m->next - 1) & (m->ring_rows - 1)) * m->n;
-    uint16_t before[ATOLL_METER_RAILS_MAX];
-    memcpy(before, m->ring_codes + last, m->n * sizeof before[0]);
+    const size_t last = (size_t)((m->next - 1) & (m->ring_rows - 1)) * m->n_samples;
+    uint16_t before[ATOLL_WIRE_CHANNELS_MAX];
+    memcpy(before, m->ring_codes + last, m->n_samples * sizeof before[0]);
     for (uint64_t i = 1; i <= missing; i++) {
-        uint16_t codes[ATOLL_METER_RAILS_MAX];
+        uint16_t codes[ATOLL_WIRE_CHANNELS_MAX];
         const double f = (double)i / (double)(missing + 1);
-        for (uint32_t c = 0; c < m->n; c++) {
+        for (uint32_t c = 0; c < m->n_samples; c++) {
             codes[c] = (uint16_t)(before[c] + f * ((double)after[c] - before[c]) + 0.5);
         }
         append(m, codes);
@@ -99,8 +125,8 @@ static void bridge(struct atoll_meter *m, uint64_t missing, const uint16_t *afte
 static void check_range(struct atoll_meter *m, const uint16_t *codes)
 {
     bool over = false;
-    for (uint32_t c = 0; c < m->n; c++) {
-        over = over || codes[c] == 0 || codes[c] >= m->full_code;
+    for (uint32_t c = 0; c < m->n_samples; c++) { /* a rail that is off has a voltage of 0 */
+        over = over || (codes[c] == 0 && !m->is_voltage[c]) || codes[c] >= m->full_code;
     }
     if (over) {
         add_gap(m, m->next, m->next + 1, cause_range);
@@ -127,7 +153,7 @@ static void take_data(struct atoll_meter *m, const struct atoll_wire_frame *f, u
     uint64_t first = 0;
     uint64_t missing = 0;
     uint64_t by_device = 0;
-    const size_t samples = (size_t)d->n_scans * m->n;
+    const size_t samples = (size_t)d->n_scans * m->n_samples;
     if (!m->configured || d->config != m->config.id || samples > ATOLL_WIRE_PAYLOAD_MAX ||
         d->payload_bytes != atoll_wire_packed_bytes(samples, m->config.bits)) {
         return; /* what follows shows the scans as missing */
@@ -156,18 +182,34 @@ static void take_data(struct atoll_meter *m, const struct atoll_wire_frame *f, u
         m->bridged += missing;
     }
     for (uint8_t i = 0; i < d->n_scans; i++) {
-        check_range(m, codes + (size_t)i * m->n);
-        append(m, codes + (size_t)i * m->n);
+        check_range(m, codes + (size_t)i * m->n_samples);
+        append(m, codes + (size_t)i * m->n_samples);
     }
     atoll__power_timemap_add(&m->map, (double)m->next, arrival_ns);
 }
 
 static void take_config(struct atoll_meter *m, const struct atoll_wire_config *c)
 {
-    m->configured = atoll_wire_count(c->channels) == m->n;
+    m->configured = atoll_wire_count(c->channels) == m->n_samples;
     m->config = *c;
     const uint32_t full = c->conversions * ((1u << c->adc_bits) - 1);
     m->full_code = (uint16_t)(full < UINT16_MAX ? full : UINT16_MAX);
+}
+
+/* An edge at the device's marker input is a marker, placed by the device itself. */
+static void take_event(struct atoll_meter *m, const struct atoll_wire_event *e)
+{
+    if (e->cause == ATOLL_WIRE_COMMAND || m->first == UINT64_MAX) {
+        return;
+    }
+    char label[40];
+    const int32_t ahead = (int32_t)(e->scan - (uint32_t)m->track.next_scan);
+    const double edge = (double)m->next + ahead + e->fraction / 65536.0;
+    (void)snprintf(label, sizeof label, "%s edge %u",
+                   e->cause == ATOLL_WIRE_RISING ? "rising" : "falling", e->id);
+    if (edge >= (double)m->ring_first) {
+        atoll__power_mark_edge(m, edge, label);
+    }
 }
 
 static void take(struct atoll_meter *m, const struct atoll_wire_frame *f, uint64_t arrival_ns)
@@ -178,6 +220,9 @@ static void take(struct atoll_meter *m, const struct atoll_wire_frame *f, uint64
         break;
     case ATOLL_WIRE_CONFIG:
         take_config(m, &f->config);
+        break;
+    case ATOLL_WIRE_EVENT:
+        take_event(m, &f->event);
         break;
     default: /* identity, markers and health: for the drivers of hardware */
         if (m->driver->frame != NULL) {

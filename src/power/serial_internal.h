@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The line to a serial meter: a port, and a thread that reads it with the time of arrival. */
+/* The line to a serial meter (a port, and a thread that reads it with the time of arrival:
+ * serial_port.c), the device at its end (serial_device.c), and the meter (serial.c). */
 #ifndef ATOLL_SERIAL_INTERNAL_H
 #define ATOLL_SERIAL_INTERNAL_H
 
@@ -39,5 +40,38 @@ int atoll__serial_drain(struct serial_port *p,
                         void *ctx, struct atoll_err *err);
 /** Sleeps for some milliseconds, or until something arrives. */
 void atoll__serial_pause(void);
+
+/** The device, as it introduced itself. */
+struct serial {
+    struct serial_port port;
+    struct atoll_wire_decoder decoder; ///< until start; then the meter's own decodes
+    struct atoll_wire_hello hello;
+    struct atoll_wire_config config;
+    struct atoll_wire_channel channels[ATOLL_WIRE_CHANNELS_MAX];
+    struct atoll_wire_stat stat;
+    uint16_t known; ///< channels that were introduced
+    bool greeted, configured, refused, reported;
+    struct atoll_wire_error error;
+    struct atoll_wire_set set;
+    uint8_t wired[ATOLL_METER_RAILS_MAX]; ///< channel of each rail
+    char only[16];                        ///< option channel=: number or name, empty: all
+    double volt_frac;                     ///< how far rails may be off their nominal voltage
+    bool running;
+    double best_round_ns;
+    struct atoll_meter *meter; ///< while draining
+};
+
+static inline uint64_t atoll__serial_ms(uint64_t ms)
+{
+    return ms * 1000000;
+}
+
+int atoll__serial_run(struct serial *s, bool on, struct atoll_err *err);
+/** Finds out who is there, chooses channels and rate, fills the setup. */
+int atoll__serial_identify(struct serial *s, const struct atoll_meter_opts *o,
+                           struct atoll_meter_setup *setup, struct atoll_err *err);
+int atoll__serial_self_test(void *state, struct atoll_meter_check *checks, uint32_t *n,
+                            struct atoll_err *err);
+int atoll__serial_store(void *state, const struct atoll_calibration *c, struct atoll_err *err);
 
 #endif

@@ -20,8 +20,10 @@ static const double clock_spread_frac = 2e-3; /* ceramic resonator: within +-0.5
 struct synth {
     const struct synth_sensor *sensor;
     struct synth_channel channels[ATOLL_METER_RAILS_MAX];
-    double volt[ATOLL_METER_RAILS_MAX];
-    uint32_t n;
+    double volt[ATOLL_METER_RAILS_MAX];        ///< as it truly is
+    double mv_per_code[ATOLL_METER_RAILS_MAX]; ///< of the voltage channels, truly
+    uint32_t n, n_samples;                     ///< rails; with voltage channels twice as many
+    double rail_frac; ///< how far rails are off their nominal voltage, standard deviation
     bool ideal, fed;
     double loss, flip; ///< chance per byte of the line
     double fast_frac;  ///< how much faster its clock runs
@@ -108,7 +110,7 @@ static void introduce(struct synth *s, struct atoll_meter *m)
     struct atoll_wire_frame config = {
         .type = ATOLL_WIRE_CONFIG,
         .config = {.id = 1,
-                   .channels = (uint16_t)((1u << s->n) - 1),
+                   .channels = (uint16_t)((1u << s->n_samples) - 1),
                    .bits = 16,
                    .conversions = k->conversions,
                    .adc_bits = k->adc_bits,
@@ -128,7 +130,7 @@ static void introduce(struct synth *s, struct atoll_meter *m)
 static void send_scans(struct synth *s, struct atoll_meter *m)
 {
     uint8_t payload[ATOLL_WIRE_PAYLOAD_MAX];
-    const size_t n = atoll_wire_pack(payload, s->codes, (size_t)s->in_frame * s->n, 16);
+    const size_t n = atoll_wire_pack(payload, s->codes, (size_t)s->in_frame * s->n_samples, 16);
     struct atoll_wire_frame f = {.type = ATOLL_WIRE_DATA,
                                  .data = {.config = 1,
                                           .first_scan = (uint32_t)s->first_in_frame,
@@ -163,12 +165,22 @@ static uint16_t convert(struct synth *s, uint32_t channel, double mean_mw)
     return (uint16_t)whole;
 }
 
+static uint16_t convert_volt(struct synth *s, const struct atoll_meter_voltage *v, uint32_t rail)
+{
+    const double code = s->volt[rail] * 1e3 / s->mv_per_code[rail] +
+                        (s->ideal ? 0 : v->noise_code * atoll__synth_noise(&s->rng));
+    return (uint16_t)(code + 0.5);
+}
+
 static void end_cell(struct synth *s, struct atoll_meter *m)
 {
-    uint16_t *codes = s->codes + (size_t)s->in_frame * s->n;
+    uint16_t *codes = s->codes + (size_t)s->in_frame * s->n_samples;
     for (uint32_t c = 0; c < s->n; c++) {
         codes[c] = convert(s, c, s->charge[c] / s->period_ns);
         s->charge[c] = 0;
+    }
+    for (uint32_t c = s->n; c < s->n_samples; c++) {
+        codes[c] = convert_volt(s, &m->setup.voltages[c - s->n], c - s->n);
     }
     s->scan++;
     s->in_frame++;
@@ -269,12 +281,19 @@ static int set_option(struct synth *s, double *ppm, const char *item, struct ato
 {
     const char *equals = strchr(item, '=');
     const size_t n = equals != NULL ? (size_t)(equals - item) : strlen(item);
+    if (equals == NULL && strcmp(item, "volts") == 0) {
+        s->n_samples = 2 * s->n;
+        return 0;
+    }
     if (equals == NULL) {
         s->sensor = atoll__synth_sensor_find(item, n);
         return s->sensor != NULL
                    ? 0
                    : atoll_fail(err, ATOLL_EUSAGE, "meter synth: unknown sensor '%s' (known: %s)",
                                 item, atoll__synth_sensor_names);
+    }
+    if (n == 4 && strncmp(item, "rail", n) == 0) {
+        return set_number(&s->rail_frac, "rail", equals + 1, 0, 0.1, err);
     }
     if (n == 3 && strncmp(item, "ppm", n) == 0) {
         return set_number(ppm, "ppm", equals + 1, -20000, 20000, err);
@@ -286,7 +305,8 @@ static int set_option(struct synth *s, double *ppm, const char *item, struct ato
         return set_number(&s->flip, "flip", equals + 1, 0, 1, err);
     }
     return atoll_fail(err, ATOLL_EUSAGE,
-                      "meter synth: unknown option '%s' (known: a sensor, ppm=, loss=, flip=)",
+                      "meter synth: unknown option '%s' (known: a sensor, volts, rail=, ppm=, "
+                      "loss=, flip=)",
                       item);
 }
 
@@ -316,8 +336,28 @@ static void set_rate(struct synth *s, struct atoll_meter_setup *setup, double ra
     s->period_ns = 1e9 / setup->rate_hz / (1 + fast);
     s->scans_per_second = setup->rate_hz < 1 ? 1 : (uint32_t)setup->rate_hz;
     const double twenty_ms = setup->rate_hz * 0.02;
-    const uint32_t most = FRAME_SCANS_MAX / s->n;
+    const uint32_t most = FRAME_SCANS_MAX / s->n_samples;
     s->frame_scans = twenty_ms < 1 ? 1 : twenty_ms < most ? (uint32_t)twenty_ms : most;
+}
+
+/* The rails' true voltages, and the channels that measure them. */
+static void draw_volts(struct synth *s, struct atoll_meter_setup *setup,
+                       const struct atoll_meter_opts *o)
+{
+    for (uint32_t c = 0; c < s->n && s->rail_frac > 0; c++) {
+        s->volt[c] = o->rails[c].volt * (1 + s->rail_frac * atoll_rng_normal(&s->rng));
+        setup->channels[c].u_volt_frac = s->rail_frac;
+    }
+    if (s->n_samples == s->n) {
+        return;
+    }
+    setup->n_samples = s->n_samples;
+    for (uint32_t c = 0; c < s->n; c++) {
+        struct atoll_meter_voltage *v = &setup->voltages[c];
+        setup->channels[c].at = c;
+        s->mv_per_code[c] = atoll__synth_voltage_init(v, s->sensor, o->rails[c].volt, &s->rng);
+        v->at = s->n + c;
+    }
 }
 
 static int synth_open(const char *arg, const struct atoll_meter_opts *o,
@@ -331,7 +371,7 @@ static int synth_open(const char *arg, const struct atoll_meter_opts *o,
     if (s == NULL) {
         return atoll_fail_nomem(err, "synth meter", sizeof *s);
     }
-    s->n = o->n_rails;
+    s->n = s->n_samples = o->n_rails;
     s->sensor = atoll__synth_sensor_find("acs712", 6);
     const int rc = parse(s, &ppm, arg, err);
     if (rc != 0) {
@@ -348,6 +388,8 @@ static int synth_open(const char *arg, const struct atoll_meter_opts *o,
         atoll__synth_channel_init(&s->channels[c], &setup->channels[c], s->sensor, reference_error,
                                   &s->rng);
     }
+    draw_volts(s, setup, o);
+    setup->conversions = s->sensor->conversions;
     setup->origin = ATOLL_ORIGIN_SIMULATED;
     (void)snprintf(setup->description, sizeof setup->description, "%s%s", s->sensor->title,
                    s->ideal ? "" : ", zero and gain calibrated at open");
@@ -362,8 +404,8 @@ static void synth_close(void *state)
 
 const struct atoll_meter_driver atoll__power_synth = {
     .name = "synth",
-    .help = "[acs712|ina228][,ppm=N][,loss=P][,flip=P]: modelled sensors on the rails of a "
-            "simulated board",
+    .help = "[acs712|ina228][,volts][,rail=FRAC][,ppm=N][,loss=P][,flip=P]: modelled sensors on "
+            "the rails of a simulated board",
     .open = synth_open,
     .close = synth_close,
     .start = synth_start,

@@ -15,6 +15,7 @@ struct synth_sensor {
     double drift_ma;       ///< of the zero after it was measured, standard deviation
     double reading_frac;   ///< spread of one gain reading
     double reference_frac; ///< of the reference load, standard
+    double volt_frac;      ///< of a voltage channel's gain after calibration, standard
 };
 /** NULL: unknown. The list of names for messages. */
 const struct synth_sensor *atoll__synth_sensor_find(const char *name, size_t n);
@@ -32,6 +33,10 @@ struct synth_channel {
 void atoll__synth_channel_init(struct synth_channel *c, struct atoll_meter_channel *belief,
                                const struct synth_sensor *s, double reference_error,
                                struct atoll_rng *r);
+/** A voltage channel for a rail of this nominal voltage: the belief, and the true gain in mV per
+ *  code. */
+double atoll__synth_voltage_init(struct atoll_meter_voltage *belief, const struct synth_sensor *s,
+                                 double nominal_volt, struct atoll_rng *r);
 /** Mean 0, standard deviation 1; cheap: sum of four uniforms. */
 double atoll__synth_noise(struct atoll_rng *r);
 

@@ -26,7 +26,8 @@ static const struct synth_sensor sensors[] = {
      .zero_tolerance_ma = 100,
      .drift_ma = 3,
      .reading_frac = 0.008,
-     .reference_frac = 0.003},
+     .reference_frac = 0.003,
+     .volt_frac = 0.003},
     {.name = "ina228",
      .title = "INA228, 5 mOhm shunt",
      .adc_bits = 16,
@@ -37,7 +38,8 @@ static const struct synth_sensor sensors[] = {
      .zero_tolerance_ma = 0.2,
      .drift_ma = 0.1,
      .reading_frac = 0.0015,
-     .reference_frac = 0.0005},
+     .reference_frac = 0.0005,
+     .volt_frac = 0.001},
 };
 const char atoll__synth_sensor_names[] = "acs712, ina228";
 
@@ -90,6 +92,19 @@ static void calibrate_gain(const struct synth_channel *c, struct atoll_meter_cha
         atoll_stdev(readings, GAIN_READINGS) / sqrt(GAIN_READINGS) / belief->ma_per_code;
     belief->gain_dof = GAIN_READINGS - 1;
     belief->u_reference_frac = s->reference_frac;
+}
+
+double atoll__synth_voltage_init(struct atoll_meter_voltage *belief, const struct synth_sensor *s,
+                                 double nominal_volt, struct atoll_rng *r)
+{
+    const double full_code = ((double)(1u << s->adc_bits) - 1) * s->conversions;
+    const bool ideal = s == &atoll__synth_sensor_ideal;
+    *belief = (struct atoll_meter_voltage){.measured = true,
+                                           .mv_per_code = nominal_volt * 1.3e3 / full_code,
+                                           .u_gain_frac = s->volt_frac,
+                                           .noise_code = ideal ? 0 : 0.5 * sqrt(s->conversions),
+                                           .u_zero_code = ideal ? 0 : 0.1 * s->conversions};
+    return belief->mv_per_code * (1 + s->volt_frac * (ideal ? 0 : atoll_rng_normal(r)));
 }
 
 void atoll__synth_channel_init(struct synth_channel *c, struct atoll_meter_channel *belief,

@@ -14,17 +14,30 @@
 extern "C" {
 #endif
 
-/** What is known of one channel: current = (code - zero_code) * ma_per_code, power = current *
- * volt. All u_ are standard uncertainties; a dof of INFINITY: known, not estimated from readings.
+/** What is known of the current channel of a rail: current = (code - zero_code) * ma_per_code, power
+ * = current * voltage. All u_ are standard uncertainties; a dof of INFINITY: known, not estimated
+ * from readings.
  */
 struct atoll_meter_channel {
-    double volt;
+    double volt;              ///< nominal
+    double u_volt_frac;       ///< how far the rail may be off it; not used where it is measured
+    uint32_t at;              ///< place of its sample in a scan
+    double skew;              ///< it is sampled this part of a scan after the scan's middle
     double zero_code, ma_per_code;
     double u_gain_frac, gain_dof; ///< this channel's own part
     double u_reference_frac;      ///< of the reference that all channels were calibrated with
     double u_zero_code;
     double u_drift_code, drift_tau_s; ///< zero drifts to +-u_drift_code as 1 - exp(-t / tau)
     double noise_code, noise_dof;     ///< white, of one scan
+};
+
+/** The voltage channel of a rail, where one is wired: voltage = (code - zero_code) * mv_per_code. */
+struct atoll_meter_voltage {
+    bool measured;
+    double zero_code, mv_per_code;
+    double u_gain_frac, u_zero_code, noise_code; ///< standard
+    uint32_t at;
+    double skew; ///< as of the current
 };
 
 /** A driver's answer to open. One current channel per rail, in the rails' order. */
@@ -35,6 +48,10 @@ struct atoll_meter_setup {
     double u_rate_frac;              ///< of the microcontroller's clock, standard
     double latency_ns, u_latency_ns; ///< from the end of a frame's last scan to its arrival
     struct atoll_meter_channel channels[ATOLL_METER_RAILS_MAX];
+    struct atoll_meter_voltage voltages[ATOLL_METER_RAILS_MAX];
+    uint32_t n_samples; ///< in a scan; 0: one for each rail, in order, without skew
+    double conversions; ///< in a sample, for what is known of one; 0: one
+    bool watts; ///< the meter knows power, not current: channels are given at 1 V
     /* asked for no rails: those that the meter brings; their volts are the channels' */
     uint32_t n_rails;
     char names[ATOLL_METER_RAILS_MAX][16];
@@ -62,6 +79,11 @@ struct atoll_meter_driver {
     /** Optional: a frame that is neither DATA nor CONFIG, in the thread that called push. */
     void (*frame)(void *state, struct atoll_meter *m, const struct atoll_wire_frame *f,
                   uint64_t arrival_ns);
+    /** Optional: runs the device's own test while it does not scan; one line for each item. */
+    int (*self_test)(void *state, struct atoll_meter_check *checks, uint32_t *n,
+                     struct atoll_err *err);
+    /** Optional: keeps a calibration in the device; only after stop. */
+    int (*store)(void *state, const struct atoll_calibration *c, struct atoll_err *err);
 };
 
 /** atoll_meter_open with a driver that is not in the list. */

@@ -73,8 +73,18 @@ static void ina228(void **state)
     covers("synth:ina228");
 }
 
+/* Rails off their nominal voltage by 1 % (standard): measured, and not. */
+static void volts(void **state)
+{
+    (void)state;
+    covers("synth:acs712,rail=0.01,volts");
+    covers("synth:ina228,rail=0.01,volts");
+    covers("synth:acs712,rail=0.01");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(acs712), cmocka_unit_test(ina228)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(acs712), cmocka_unit_test(ina228),
+                                       cmocka_unit_test(volts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
