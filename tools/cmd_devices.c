@@ -3,6 +3,7 @@
 #include "common.h"
 
 #include <atoll/device.h>
+#include <atoll/power.h>
 
 struct devices_opts {
     struct opt_common common;
@@ -96,14 +97,36 @@ static int list_boards(struct call *call, struct out_table *t, json_t *list)
     return code;
 }
 
+static int list_meters(struct call *call, struct out_table *t, json_t *list)
+{
+    (void)call;
+    for (const struct atoll_meter_driver *const *d = atoll_meter_drivers(); *d; d++) {
+        struct atoll_meter_listing l;
+        atoll_meter_list(*d, &l);
+        const char *detail = l.detail[0] ? l.detail : l.help;
+        if (list) {
+            json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name", l.name, "available",
+                                                  l.available, "detail", out_string(detail)));
+        } else {
+            out_cell(t, "%s", l.name);
+            out_cell(t, "%s", l.available ? "yes" : "no");
+            out_cell(t, "%s", detail);
+        }
+    }
+    return 0;
+}
+
 static int run_json(struct call *call)
 {
     json_t *j = atoll_json_answer("devices");
     json_t *drivers = json_array(), *machine = json_array(), *boards = json_array();
+    json_t *meters = json_array();
     int code = list_drivers(call, NULL, drivers);
+    code = code ? code : list_meters(call, NULL, meters);
     code = code ? code : list_machine(call, NULL, machine);
     code = code ? code : list_boards(call, NULL, boards);
     json_object_set_new(j, "drivers", drivers);
+    json_object_set_new(j, "meters", meters);
     json_object_set_new(j, "machine", machine);
     json_object_set_new(j, "boards", boards);
     if (code) {
@@ -127,6 +150,8 @@ static int run(struct call *call)
 {
     static const struct out_column drivers[] = {
         {"device", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
+    static const struct out_column meters[] = {
+        {"meter", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
     static const struct out_column machine[] = {
         {"this machine", OUT_LEFT}, {"kind", OUT_LEFT}, {"ready", OUT_LEFT}, {"detail", OUT_LEFT}};
     static const struct out_column boards[] = {
@@ -136,6 +161,8 @@ static int run(struct call *call)
     }
     int code = print_part(call, drivers, 3, list_drivers);
     out_text("\n");
+    code = code ? code : print_part(call, meters, 3, list_meters);
+    out_text("\n");
     code = code ? code : print_part(call, machine, 4, list_machine);
     out_text("\n");
     return code ? code : print_part(call, boards, 3, list_boards);
@@ -144,7 +171,7 @@ static int run(struct call *call)
 const struct command cmd_devices = {
     .name = "devices",
     .operands = "",
-    .summary = "List the devices that this machine can drive, and the board profiles",
+    .summary = "List devices and meters that this machine can drive, and the board profiles",
     .example = "atoll devices",
     .opts = opts,
     .opts_bytes = sizeof(struct devices_opts),

@@ -362,7 +362,10 @@ static int replay(struct call *call)
     if (strlen(call->operands[0]) > 4096) {
         return atoll_fail(&call->err, ATOLL_EUSAGE, "the file's name is too long");
     }
-    (void)snprintf(spec, sizeof spec, "replay:%s", call->operands[0]);
+    const bool named = strncmp(call->operands[0], "csv:", 4) == 0 ||
+                       strncmp(call->operands[0], "ps3dump:", 8) == 0 ||
+                       strncmp(call->operands[0], "replay:", 7) == 0;
+    (void)snprintf(spec, sizeof spec, "%s%s", named ? "" : "replay:", call->operands[0]);
     int code = power_open(call, spec, 0, o->csv != NULL, o->calibration, &s.meter);
     s.from_ns = UINT64_C(1000000000000); /* any time: a recording is moved to where it is played */
     code = code ? code : atoll_meter_start(s.meter, s.from_ns, &call->err);
@@ -478,7 +481,8 @@ const struct command cmd_power_replay = {
     .name = "power replay",
     .operands = "FILE",
     .summary = "Energy between two markers of a recording",
-    .text = "Markers are those of the host, and the edges at the meter's marker input (\"rising "
+    .text = "FILE is a recording of atoll's, csv:FILE a table of power, ps3dump:FILE a dump of "
+            "PowerSensor3.\nMarkers are those of the host, and the edges at the meter's marker input (\"rising "
             "edge 0\", ...).",
     .example = "atoll power replay idle.power",
     .opts = replay_table,

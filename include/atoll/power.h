@@ -3,7 +3,9 @@
  * @file power.h
  * Room `power`: meters. Timestamped scans of a board's rails in, energy between markers with its 95
  * % expanded uncertainty out (GUM, JCGM 100:2008). A meter is opened by name: `none`, `synth` (fed
- * by a simulated board through the same frames as hardware), `replay:FILE`, `serial:PORT`.
+ * by a simulated board through the same frames as hardware), `replay:FILE`, `serial:PORT` (atoll's
+ * firmware), `hwmon` and `rapl` (what the kernel knows of this machine), `ps3:PORT` and
+ * `ps3dump:FILE` (PowerSensor3), `csv:FILE`. docs/power-testbed.md has a section on each.
  *
  * Order of calls: open, (feed,) start, marks, stop, energy. A fed meter takes the power from the
  * first feed as having been there before, so the sink may be attached before or after start. stop
@@ -54,6 +56,15 @@ ATOLL_API int atoll_meter_time_of(const char *spec, enum atoll_meter_time *out,
 /** Meters that can be opened (beside "none"), for listings; NULL-terminated. */
 struct atoll_meter_driver; ///< impl/meter.h
 ATOLL_API const struct atoll_meter_driver *const *atoll_meter_drivers(void);
+
+struct atoll_meter_listing {
+    const char *name, *help; ///< static; help: what stands behind "name:"
+    bool available;          ///< this machine has something that could be opened
+    char detail[200];        ///< what, or why not; empty where there is nothing to look for
+};
+/** What this machine has for a driver. Opens no port (that would reset an Arduino). */
+ATOLL_API void atoll_meter_list(const struct atoll_meter_driver *d,
+                                struct atoll_meter_listing *out);
 
 struct atoll_meter_info {
     const char *kind;         ///< "synth", ...

@@ -6,11 +6,21 @@
 #include <string.h>
 
 static const struct atoll_meter_driver *const drivers[] = {
-    &atoll__power_synth, &atoll__power_replay, &atoll__power_serial, NULL};
+    &atoll__power_synth,   &atoll__power_replay, &atoll__power_serial,
+    &atoll__power_hwmon,   &atoll__power_rapl,   &atoll__power_ps3,
+    &atoll__power_ps3dump, &atoll__power_csv,    NULL};
 
 const struct atoll_meter_driver *const *atoll_meter_drivers(void)
 {
     return drivers;
+}
+
+void atoll_meter_list(const struct atoll_meter_driver *d, struct atoll_meter_listing *out)
+{
+    *out = (struct atoll_meter_listing){.name = d->name, .help = d->help, .available = true};
+    if (d->present != NULL) {
+        out->available = d->present(out->detail, sizeof out->detail);
+    }
 }
 
 /* "kind" or "kind:rest"; *arg is the rest or NULL. */
@@ -223,6 +233,7 @@ int atoll_meter_stop(struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err
     }
     const int rc = m->driver->stop(m->state, m, t_ns, 2 * m->half_window, err);
     m->stopped = rc == 0;
+    atoll__power_keep_windows(m);
     return rc;
 }
 

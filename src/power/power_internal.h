@@ -143,6 +143,7 @@ uint64_t atoll__power_marker_ns(const struct atoll_meter *m, const struct power_
 double atoll__power_at(const struct atoll_meter *m, const uint16_t *codes, size_t n, size_t row,
                        uint32_t rail);
 
-extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay, atoll__power_serial;
+extern const struct atoll_meter_driver atoll__power_synth, atoll__power_replay, atoll__power_serial,
+    atoll__power_hwmon, atoll__power_rapl, atoll__power_ps3, atoll__power_ps3dump, atoll__power_csv;
 
 #endif

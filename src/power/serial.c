@@ -231,4 +231,5 @@ const struct atoll_meter_driver atoll__power_serial = {
     .frame = serial_frame,
     .self_test = atoll__serial_self_test,
     .store = atoll__serial_store,
+    .present = atoll__serial_present,
 };

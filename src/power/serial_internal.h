@@ -32,6 +32,10 @@ struct serial_port {
 int atoll__serial_open(struct serial_port *p, struct atoll_err *err);
 void atoll__serial_close(struct serial_port *p);
 int atoll__serial_send(struct serial_port *p, struct atoll_wire_frame *f, struct atoll_err *err);
+int atoll__serial_write(struct serial_port *p, const uint8_t *bytes, size_t n,
+                        struct atoll_err *err);
+/** Is there a port that could be one? Opens none. */
+bool atoll__serial_present(char *detail, size_t n);
 /** Takes all chunks that have arrived: calls `take` for each. A failure of the line is answered
  *  after what came before it. */
 int atoll__serial_drain(struct serial_port *p,

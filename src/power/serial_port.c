@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
@@ -212,7 +213,30 @@ int atoll__serial_send(struct serial_port *p, struct atoll_wire_frame *f, struct
     (void)pthread_mutex_lock(&p->lock);
     f->seq = p->seq++;
     (void)pthread_mutex_unlock(&p->lock);
-    const size_t n = atoll_wire_encode(f, bytes);
+    return atoll__serial_write(p, bytes, atoll_wire_encode(f, bytes), err);
+}
+
+bool atoll__serial_present(char *detail, size_t n)
+{
+    glob_t found = {0};
+    int rc = glob("/dev/ttyACM*", 0, NULL, &found);
+    rc = glob("/dev/ttyUSB*", rc == 0 ? GLOB_APPEND : 0, NULL, &found) == 0 ? 0 : rc;
+    const bool there = rc == 0 && found.gl_pathc > 0;
+    if (there) {
+        const bool free_to_use = access(found.gl_pathv[0], R_OK | W_OK) == 0;
+        (void)snprintf(detail, n, "%zu ports that may be one: %.60s%s%s", (size_t)found.gl_pathc,
+                       found.gl_pathv[0], found.gl_pathc > 1 ? ", ..." : "",
+                       free_to_use ? "" : " (no permission: group dialout)");
+    } else {
+        (void)snprintf(detail, n, "no port is there (/dev/ttyACM*, /dev/ttyUSB*)");
+    }
+    globfree(&found);
+    return there;
+}
+
+int atoll__serial_write(struct serial_port *p, const uint8_t *bytes, size_t n,
+                        struct atoll_err *err)
+{
     for (size_t at = 0; at < n;) {
         const ssize_t put_n = write(p->fd, bytes + at, n - at);
         struct pollfd wait = {.fd = p->fd, .events = POLLOUT};

@@ -82,6 +82,8 @@ struct atoll_meter_driver {
     /** Optional: runs the device's own test while it does not scan; one line for each item. */
     int (*self_test)(void *state, struct atoll_meter_check *checks, uint32_t *n,
                      struct atoll_err *err);
+    /** Optional: is there anything on this machine that it could open? Says what, or why not. */
+    bool (*present)(char *detail, size_t n);
     /** Optional: keeps a calibration in the device; only after stop. */
     int (*store)(void *state, const struct atoll_calibration *c, struct atoll_err *err);
 };
