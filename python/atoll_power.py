@@ -28,7 +28,8 @@ class _Rail(ctypes.Structure):
 
 class _Opts(ctypes.Structure):
     _fields_ = [('rails', ctypes.POINTER(_Rail)), ('n_rails', ctypes.c_uint32), ('rate_hz', ctypes.c_double),
-                ('seed', ctypes.c_uint64), ('ideal', ctypes.c_bool), ('keep_scans', ctypes.c_bool)]
+                ('seed', ctypes.c_uint64), ('ideal', ctypes.c_bool), ('keep_scans', ctypes.c_bool),
+                ('calibration', ctypes.c_char_p)]
 
 
 class _Info(ctypes.Structure):
@@ -40,7 +41,8 @@ class _Info(ctypes.Structure):
 class _Energy(ctypes.Structure):
     _fields_ = [(name, ctypes.c_double) for name in (
         'seconds', 'energy_mj', 'u95_mj', 'mean_w', 'u_gain_mj', 'u_zero_mj', 'u_drift_mj', 'u_noise_mj',
-        'u_time_mj', 'coverage_k')] + [('scans', ctypes.c_uint64), ('lost_scans', ctypes.c_uint64)]
+        'u_time_mj', 'coverage_k')] + [
+            ('scans', ctypes.c_uint64), ('lost_scans', ctypes.c_uint64), ('u_volt_mj', ctypes.c_double)]
 
 
 class _Err(ctypes.Structure):

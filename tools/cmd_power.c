@@ -43,8 +43,7 @@ struct session {
 static int begin(struct call *call, struct session *s)
 {
     const struct power_opts *o = call->opts;
-    int code =
-        power_open(call, o->meter, o->rate_hz, o->csv != NULL, o->calibration, &s->meter);
+    int code = power_open(call, o->meter, o->rate_hz, o->csv != NULL, o->calibration, &s->meter);
     if (code == 0 && s->checks != NULL) {
         code = atoll_meter_self_test(s->meter, s->checks, &s->n_checks, &call->err);
     }
@@ -191,10 +190,11 @@ static int show_checks(struct call *call, struct session *s, json_t *j)
             out_cell(&t, "%s", c->detail);
         }
     }
-    const int printed = out_table_print(&t, &call->err);
+    int printed = 0;
     if (j != NULL) {
         json_object_set_new(j, "checks", list);
     } else {
+        printed = out_table_print(&t, &call->err);
         json_decref(list);
         out_text("\n");
     }
@@ -482,7 +482,8 @@ const struct command cmd_power_replay = {
     .operands = "FILE",
     .summary = "Energy between two markers of a recording",
     .text = "FILE is a recording of atoll's, csv:FILE a table of power, ps3dump:FILE a dump of "
-            "PowerSensor3.\nMarkers are those of the host, and the edges at the meter's marker input (\"rising "
+            "PowerSensor3.\nMarkers are those of the host, and the edges at the meter's marker "
+            "input (\"rising "
             "edge 0\", ...).",
     .example = "atoll power replay idle.power",
     .opts = replay_table,

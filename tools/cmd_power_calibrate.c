@@ -12,13 +12,13 @@ static const struct sensor {
     const char *name;
     double mv_per_a, zero_frac;
 } sensors[] = {
-    {"acs712-05b", 185, 0.5}, {"acs712-20a", 100, 0.5}, {"acs712-30a", 66, 0.5},
+    {"acs712-05b", 185, 0.5}, {"acs712-20a", 100, 0.5},  {"acs712-30a", 66, 0.5},
     {"acs725-5ab", 264, 0.5}, {"acs725-10ab", 132, 0.5}, {"acs725-20ab", 66, 0.5},
     {"acs725-30ab", 44, 0.5}, {"mlx91221-10", 120, 0.5}, {"mlx91221-20", 62.5, 0.5},
 };
 static const char *const sensor_names[] = {
-    "as-known",   "acs712-05b",  "acs712-20a",  "acs712-30a",  "acs725-5ab",
-    "acs725-10ab", "acs725-20ab", "acs725-30ab", "mlx91221-10", "mlx91221-20", NULL};
+    "as-known",    "acs712-05b",  "acs712-20a",  "acs712-30a",  "acs725-5ab", "acs725-10ab",
+    "acs725-20ab", "acs725-30ab", "mlx91221-10", "mlx91221-20", NULL};
 
 struct calibrate_opts {
     struct opt_common common;
@@ -37,14 +37,16 @@ static const struct calibrate_opts defaults = {
 /* "2026-11-24"; none: today. */
 static int find_day(struct call *call, const char *date, uint16_t *day)
 {
-    int y = 0;
-    int mo = 0;
-    int d = 0;
-    char end = 0;
     time_t t = time(NULL);
     if (date != NULL) {
-        if (sscanf(date, "%4d-%2d-%2d%c", &y, &mo, &d, &end) != 3 || y < 1970 || y > 2140 ||
-            mo < 1 || mo > 12 || d < 1 || d > 31) {
+        bool fits = strlen(date) == 10;
+        for (size_t i = 0; fits && i < 10; i++) {
+            fits = i == 4 || i == 7 ? date[i] == '-' : date[i] >= '0' && date[i] <= '9';
+        }
+        const int y = fits ? (int)strtol(date, NULL, 10) : 0;
+        const int mo = fits ? (int)strtol(date + 5, NULL, 10) : 0;
+        const int d = fits ? (int)strtol(date + 8, NULL, 10) : 0;
+        if (y < 1970 || y > 2140 || mo < 1 || mo > 12 || d < 1 || d > 31) {
             return atoll_fail(&call->err, ATOLL_EUSAGE, "--date '%s' (expected YYYY-MM-DD)", date);
         }
         struct tm tm = {.tm_year = y - 1900, .tm_mon = mo - 1, .tm_mday = d, .tm_hour = 12};
@@ -227,14 +229,16 @@ static int calibrate(struct call *call)
 
 static const struct opt table[] = {
     POWER_METER_OPT(struct calibrate_opts),
-    TEXT("rail", rail, "NAME", "Rail, or number of the device's channel (needed if there are more)"),
+    TEXT("rail", rail, "NAME",
+         "Rail, or number of the device's channel (needed if there are more)"),
     {.long_name = "zero",
      .type = OPT_FLAG,
      .offset = offsetof(struct calibrate_opts, zero),
      .help = "Nothing flows: find the zero"},
     REAL("load-ma", load_ma, "MA", "This current flows: find the gain", 1, 1e6, NULL),
     REAL("load-w", load_w, "W", "The load takes this power: find the gain", 1e-3, 1e4, NULL),
-    REAL("volts", volt, "V", "With --load-w: the voltage at the load", 0.1, 1e3, "measured, nominal"),
+    REAL("volts", volt, "V", "With --load-w: the voltage at the load", 0.1, 1e3,
+         "measured, nominal"),
     REAL("divider", divider_v, "V", "The channel measures this voltage: find its divider", 0.1, 1e3,
          NULL),
     REAL("load-u", u_frac, "FRAC", "Standard uncertainty of that load or voltage", 0, 0.5, "0.01"),

@@ -128,8 +128,8 @@ struct atoll_meter_gap {
 };
 ATOLL_API int atoll_meter_gaps(struct atoll_meter *m, const struct atoll_meter_gap **gaps,
                                size_t *n, struct atoll_err *err);
-/** Host time of the first and the last scan that an energy can begin and end at. ATOLL_EUSAGE: there
- *  are none. */
+/** Host time of the first and the last scan that an energy can begin and end at. ATOLL_EUSAGE:
+ * there are none. */
 ATOLL_API int atoll_meter_range(const struct atoll_meter *m, uint64_t *first_ns, uint64_t *last_ns,
                                 struct atoll_err *err);
 /** The meter's clock against the host's: how much faster it runs (parts per million) and the
@@ -180,29 +180,29 @@ enum atoll_calibration_kind {
 struct atoll_calibration_opts {
     enum atoll_calibration_kind kind;
     uint32_t rail;
-    double load_ma;     ///< GAIN: the current that flows, or
-    double load_mw;     ///< the power that the load takes (with the voltage, where it is measured)
-    double volt;        ///< DIVIDER: the voltage there
-    double u_frac;      ///< standard uncertainty of that reference
+    double load_ma; ///< GAIN: the current that flows, or
+    double load_mw; ///< the power that the load takes (with the voltage, where it is measured)
+    double volt;    ///< DIVIDER: the voltage there
+    double u_frac;  ///< standard uncertainty of that reference
     double sensor_mv_per_a;  ///< GAIN: what the data sheet says; 0: as known
     double sensor_zero_frac; ///< ZERO: of the converter's range, by the data sheet; 0: as known
-    double nominal_volt;       ///< of the rail, to be kept with the rest; 0: as it is
-    uint16_t day;       ///< days since 1970-01-01
+    double nominal_volt;     ///< of the rail, to be kept with the rest; 0: as it is
+    uint16_t day;            ///< days since 1970-01-01
     int8_t temperature_c;
 };
 /** What was found; codes are those of a scan's sample (sums of conversions). */
 struct atoll_calibration {
     enum atoll_calibration_kind kind;
     uint32_t rail;
-    char name[32];          ///< of the rail
-    double nominal_volt;    ///< of the rail; 0: as it was
-    double conversions;     ///< in a sample
+    char name[32];       ///< of the rail
+    double nominal_volt; ///< of the rail; 0: as it was
+    double conversions;  ///< in a sample
     double zero_code, u_zero_code;
-    double per_code;        ///< mA, for a divider mV
-    double u_gain_frac;     ///< standard, the reference in it
+    double per_code;    ///< mA, for a divider mV
+    double u_gain_frac; ///< standard, the reference in it
     double u_reference_frac;
-    double noise_code;      ///< standard deviation of a scan
-    double drift_code;      ///< second half less first half of the record
+    double noise_code;                  ///< standard deviation of a scan
+    double drift_code;                  ///< second half less first half of the record
     double was_zero_code, was_per_code; ///< before
     uint64_t scans;
     double seconds;

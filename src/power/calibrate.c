@@ -12,11 +12,11 @@
 #include <string.h>
 
 enum { BLOCKS = 20, SCANS_MIN = 200 };
-static const double noise_limit = 6;       /* times what the sensor should have */
-static const double ripple_limit = 0.05;   /* of the signal, with a load */
-static const double creep_limit = 0.005;   /* of the signal, over the record */
-static const double offset_limit = 0.012;  /* of the converter's range: 1.5 x what a sensor may */
-static const double gain_limit = 0.15;     /* off what the data sheet says */
+static const double noise_limit = 6;         /* times what the sensor should have */
+static const double ripple_limit = 0.05;     /* of the signal, with a load */
+static const double creep_limit = 0.005;     /* of the signal, over the record */
+static const double offset_limit = 0.012;    /* of the converter's range: 1.5 x what a sensor may */
+static const double gain_limit = 0.15;       /* off what the data sheet says */
 static const double zero_share_limit = 0.02; /* of the signal, the zero's uncertainty */
 
 /* One channel over the window, in codes. */
@@ -249,7 +249,8 @@ static int check_opts(const struct atoll_meter *m, const struct atoll_calibratio
         return atoll_fail(err, ATOLL_EUSAGE, "calibration: needs one load (or voltage) above 0");
     }
     if (!(o->u_frac >= 0 && o->u_frac < 1)) {
-        return atoll_fail(err, ATOLL_EUSAGE, "calibration: the reference is known to %g", o->u_frac);
+        return atoll_fail(err, ATOLL_EUSAGE, "calibration: the reference is known to %g",
+                          o->u_frac);
     }
     return 0;
 }

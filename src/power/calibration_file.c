@@ -108,9 +108,10 @@ static int get(const char *path, size_t entry, const json_t *j, const char *key,
     const json_t *v = json_object_get(j, key);
     const double value = json_is_number(v) ? json_number_value(v) : NAN;
     if (!(value >= low && value <= high)) {
-        return atoll_fail(err, ATOLL_EINPUT,
-                          "%s: calibration %zu: '%s' is missing or out of range (expected %g to %g)",
-                          path, entry, key, low, high);
+        return atoll_fail(
+            err, ATOLL_EINPUT,
+            "%s: calibration %zu: '%s' is missing or out of range (expected %g to %g)", path, entry,
+            key, low, high);
     }
     *out = value;
     return 0;

@@ -183,7 +183,7 @@ struct budget {
     double gain, reference_mj, zero, drift, noise, time_mj, volt;
     double own;      ///< of the gain, what was estimated
     double drift_mw; ///< what the zero may drift to
-    double fourth; ///< sum of u^4 / dof
+    double fourth;   ///< sum of u^4 / dof
 };
 
 static void rail_energy(struct atoll_meter *m, const struct place *pa, const struct place *pb,
@@ -204,9 +204,9 @@ static void rail_energy(struct atoll_meter *m, const struct place *pa, const str
     const double code_mw = c->ma_per_code * f.volt;
     const double gain = hypot(c->u_gain_frac, volts->measured ? volts->u_gain_frac : 0) * size_mj;
     const double reference = c->u_reference_frac * e->energy_mj;
-    const double zero = hypot(c->u_zero_code * code_mw,
-                              volts->u_zero_code * volts->mv_per_code / 1e3 * f.ma) *
-                        seconds;
+    const double zero =
+        hypot(c->u_zero_code * code_mw, volts->u_zero_code * volts->mv_per_code / 1e3 * f.ma) *
+        seconds;
     const double drift_mw = c->u_drift_code * fabs(code_mw);
     const double drift = drift_mw * fabs(drift_s(c->drift_tau_s, from_s, from_s + seconds));
     const double noise = noise_mw(m, rail, &f) * period_s * sqrt(fabs(scans));

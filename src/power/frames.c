@@ -20,15 +20,14 @@ static void send(struct power_frames *f, struct atoll_meter *m, struct atoll_wir
 
 static void send_config(struct power_frames *f, struct atoll_meter *m, uint64_t arrival_ns)
 {
-    struct atoll_wire_frame w = {
-        .type = ATOLL_WIRE_CONFIG,
-        .config = {.id = 1,
-                   .channels = (uint16_t)((1u << f->n_samples) - 1),
-                   .bits = 16,
-                   .conversions = 1,
-                   .adc_bits = f->adc_bits,
-                   .tick_hz = 1000000000,
-                   .period_ticks = (uint32_t)(1e9 / f->rate_hz + 0.5)}};
+    struct atoll_wire_frame w = {.type = ATOLL_WIRE_CONFIG,
+                                 .config = {.id = 1,
+                                            .channels = (uint16_t)((1u << f->n_samples) - 1),
+                                            .bits = 16,
+                                            .conversions = 1,
+                                            .adc_bits = f->adc_bits,
+                                            .tick_hz = 1000000000,
+                                            .period_ticks = (uint32_t)(1e9 / f->rate_hz + 0.5)}};
     send(f, m, &w, arrival_ns);
 }
 

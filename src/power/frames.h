@@ -52,11 +52,12 @@ int atoll__power_options(const char *meter, const char *arg, char *first, size_t
 enum { POWER_ZERO_CODE = 32768 };
 #define POWER_CODE_MW 40.0
 
-/** Values at uneven times (power, or energy since some moment) to means over cells of one length. */
+/** Values at uneven times (power, or energy since some moment) to means over cells of one length.
+ */
 struct power_cells {
     struct power_frames frames;
     uint32_t n;
-    bool counters;    ///< values are energies in mJ; else powers in mW
+    bool counters; ///< values are energies in mJ; else powers in mW
     double period_ns, gap_ns;
     bool begun;
     uint64_t origin_ns; ///< all below count from here

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hwmon meter: power sensors that the kernel's drivers show in sysfs (INA2xx, INA3221, the
- * monitors of boards). Each chip's powerN_input (uW), else currN_input (mA) times inN_input (mV), is
- * a rail. How good they are nobody says: gain and zero are assumptions, stated in the description.
+ * monitors of boards). Each chip's powerN_input (uW), else currN_input (mA) times inN_input (mV),
+ * is a rail. How good they are nobody says: gain and zero are assumptions, stated in the
+ * description.
  */
 #include "frames.h"
 
-#include <dirent.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 300, INPUTS_MAX = 16 };
+enum { PATH_BYTES = 300, INPUTS_MAX = 16, CHIPS_MAX = 64 };
 static const double gain_default = 0.02, zero_default_w = 0.05;
 
 struct sensor {
@@ -88,29 +87,18 @@ static void look_at_chip(struct hwmon *h, const char *chip)
     }
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    const int n = (int)strlen((*a)->d_name) - (int)strlen((*b)->d_name); /* hwmon2 before hwmon10 */
-    return n != 0 ? n : strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_chip(const struct dirent *d)
-{
-    return strncmp(d->d_name, "hwmon", 5) == 0;
-}
-
 /* The chips below a directory, or that directory itself when it is one. */
 static void look(struct hwmon *h, const char *root)
 {
     char chip[PATH_BYTES];
-    struct dirent **names = NULL;
-    const int n = scandir(root, &names, is_chip, by_name);
-    for (int i = 0; i < n; i++) {
-        (void)snprintf(chip, sizeof chip, "%.200s/%.40s", root, names[i]->d_name);
-        look_at_chip(h, chip);
-        free(names[i]); /* scandir's own */
+    char name[PATH_BYTES];
+    for (int i = 0; i < CHIPS_MAX; i++) {
+        (void)snprintf(chip, sizeof chip, "%.200s/hwmon%d", root, i);
+        (void)snprintf(name, sizeof name, "%.250s/name", chip);
+        if (exists(name)) {
+            look_at_chip(h, chip);
+        }
     }
-    free(names);
     if (h->found == 0) {
         look_at_chip(h, root);
     }
@@ -166,10 +154,11 @@ static int describe(struct hwmon *h, const struct atoll_meter_opts *o, const cha
     const double interval_ns = (h->interval_ms > 0 ? h->interval_ms : 10) * 1e6;
     h->poll.latency_ns = interval_ns / 2;
     h->poll.u_latency_ns = interval_ns / sqrt(12);
-    (void)snprintf(setup->description, sizeof setup->description,
-                   "hwmon %.80s, assumed standard uncertainty: gain %.3g %%, zero %.3g W, values up "
-                   "to %.3g ms old",
-                   root, gain_frac * 100, zero_w, interval_ns / 1e6);
+    (void)snprintf(
+        setup->description, sizeof setup->description,
+        "hwmon %.80s, assumed standard uncertainty: gain %.3g %%, zero %.3g W, values up "
+        "to %.3g ms old",
+        root, gain_frac * 100, zero_w, interval_ns / 1e6);
     return 0;
 }
 
@@ -233,8 +222,9 @@ static bool hwmon_present(char *detail, size_t n)
         return false;
     }
     look(h, "/sys/class/hwmon");
-    (void)snprintf(detail, n, h->found > 0 ? "%u rails in /sys/class/hwmon: %s%s"
-                                           : "no power sensor in /sys/class/hwmon",
+    (void)snprintf(detail, n,
+                   h->found > 0 ? "%u rails in /sys/class/hwmon: %s%s"
+                                : "no power sensor in /sys/class/hwmon",
                    h->found, h->names[0], h->found > 1 ? ", ..." : "");
     const bool there = h->found > 0;
     atoll_free(h);

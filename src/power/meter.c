@@ -296,7 +296,8 @@ static uint64_t edge_ns(const struct atoll_meter *m, double edge)
     return m->start_ns + (ns > 0 ? (uint64_t)(ns + 0.5) : 0);
 }
 
-/* Power of a kept scan at its middle: between two samples where the rail's sample lies beside it. */
+/* Power of a kept scan at its middle: between two samples where the rail's sample lies beside it.
+ */
 static double kept_mw(const struct atoll_meter *m, size_t all, size_t row, uint32_t rail)
 {
     const double skew = m->setup.channels[rail].skew;

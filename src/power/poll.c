@@ -31,8 +31,8 @@ static bool keep(struct power_poll *p, uint64_t t_ns, const double *values,
     void *queue = p->queue;
     if (failed->code != 0) {
         p->failed = *failed;
-    } else if (p->n_queue >= QUEUE_MAX || atoll_grow(&queue, &p->queue_capacity, p->n_queue + 1,
-                                                     sizeof *p->queue) != 0) {
+    } else if (p->n_queue >= QUEUE_MAX ||
+               atoll_grow(&queue, &p->queue_capacity, p->n_queue + 1, sizeof *p->queue) != 0) {
         (void)atoll_fail_nomem(&p->failed, "values that nobody took", sizeof *p->queue);
     } else {
         p->queue = queue;

@@ -70,8 +70,8 @@ static int read_header(struct csv *c, struct atoll_meter_setup *s, struct atoll_
     for (uint32_t i = 1; i < t->n_cells && c->n < ATOLL_METER_RAILS_MAX; i++) {
         const size_t n = strlen(t->cells[i]);
         if (n > 2 && strcmp(t->cells[i] + n - 2, "_w") == 0) {
-            (void)snprintf(s->names[c->n], sizeof s->names[0], "%.*s",
-                           n - 2 < 15 ? (int)n - 2 : 15, t->cells[i]);
+            (void)snprintf(s->names[c->n], sizeof s->names[0], "%.*s", n - 2 < 15 ? (int)n - 2 : 15,
+                           t->cells[i]);
             c->columns[c->n++] = i;
         }
     }
@@ -111,8 +111,9 @@ static int find_rate(struct csv *c, double *rate_hz, struct atoll_err *err)
         return rc;
     }
     if (!(step_s > 0)) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: %zu lines of power (expected at least two, in order)",
-                          c->path, rows);
+        return atoll_fail(err, ATOLL_EINPUT,
+                          "%s: %zu lines of power (expected at least two, in order)", c->path,
+                          rows);
     }
     *rate_hz = *rate_hz > 0 ? *rate_hz : fmin(fmax(1 / step_s, 0.1), 1e5);
     c->text.at = c->body;

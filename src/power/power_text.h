@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of numbers in text files that other programs wrote: lines, cells, and where an error is. */
+/* Tables of numbers in text files that other programs wrote: lines, cells, and where an error is.
+ */
 #ifndef ATOLL_POWER_TEXT_H
 #define ATOLL_POWER_TEXT_H
 

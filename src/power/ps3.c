@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ps3 meter: a PowerSensor3 at its port. One letter is a command: R sends the configuration
- * (eight records of 41 bytes, each waits for any byte; then D), S starts the stream, T stops it. The
- * words of the stream become scans in frames, and take the way of every other meter.
+ * (eight records of 41 bytes, each waits for any byte; then D), S starts the stream, T stops it.
+ * The words of the stream become scans in frames, and take the way of every other meter.
  */
 #include "ps3_internal.h"
 #include "serial_internal.h"
@@ -21,7 +21,7 @@ struct ps3 {
     struct power_frames frames;
     struct ps3_assumed assumed;
     uint32_t n;                ///< pairs in use
-    uint8_t pairs[PS3_PAIRS]; ///< of each rail
+    uint8_t pairs[PS3_PAIRS];  ///< of each rail
     struct atoll_meter *meter; ///< while draining
     /* until start */
     uint8_t answer[PS3_CONFIG_BYTES];
@@ -126,8 +126,9 @@ static int read_sensors(struct ps3 *p, struct sensor sensors[PS3_SENSORS], struc
     rc = rc == 0 ? command(p, 's', err) : rc;
     rc = rc == 0 ? wait_answer(p, 1, err) : rc;
     if (rc == 0 && p->answer[0] != 'D') {
-        rc = atoll_fail(err, ATOLL_EDEVICE, "meter %s: ends its configuration with %#x (expected D)",
-                        p->port.path, p->answer[0]);
+        rc =
+            atoll_fail(err, ATOLL_EDEVICE, "meter %s: ends its configuration with %#x (expected D)",
+                       p->port.path, p->answer[0]);
     }
     return rc;
 }
@@ -185,8 +186,9 @@ static int describe(struct ps3 *p, const struct sensor sensors[PS3_SENSORS],
         }
     }
     if (p->n == 0 || (o->n_rails > 0 && o->n_rails != p->n)) {
-        return atoll_fail(err, ATOLL_EDEVICE, "meter %s: has %u pairs of sensors in use (expected %u)",
-                          p->port.path, p->n, o->n_rails > 0 ? o->n_rails : 1);
+        return atoll_fail(err, ATOLL_EDEVICE,
+                          "meter %s: has %u pairs of sensors in use (expected %u)", p->port.path,
+                          p->n, o->n_rails > 0 ? o->n_rails : 1);
     }
     s->n_rails = p->n;
     s->n_samples = 2 * p->n;
@@ -239,8 +241,7 @@ static int ps3_open(const char *arg, const struct atoll_meter_opts *o,
                                            {"volt", 0, 1, &p->assumed.volt_frac},
                                            {"zero", 0, 1e5, &p->assumed.zero_ma}};
     p->port.baud = 4000000; /* a USB device takes any */
-    int rc =
-        atoll__power_options("ps3", arg, p->port.path, sizeof p->port.path, options, 3, err);
+    int rc = atoll__power_options("ps3", arg, p->port.path, sizeof p->port.path, options, 3, err);
     if (rc == 0 && p->port.path[0] == '\0') {
         rc = atoll_fail(err, ATOLL_EUSAGE, "meter ps3: names no port (expected ps3:/dev/ttyACM0)");
     }

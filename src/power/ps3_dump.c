@@ -2,8 +2,8 @@
 /*
  * The ps3dump meter: a dump file of PowerSensor3. Its first line names the columns ("marker time
  * dt_micro device_timestamp current0 voltage0 power0 ... power_total"; older versions have no time
- * stamp of the device), then a line for each record. A letter other than S in the first column, or a
- * line "M x" in front, is a marker.
+ * stamp of the device), then a line for each record. A letter other than S in the first column, or
+ * a line "M x" in front, is a marker.
  */
 #include "power_text.h"
 #include "ps3_internal.h"
@@ -71,8 +71,8 @@ static int next_row(struct dump *d, struct row *r, struct atoll_err *err)
                                         &stamp, err);
     }
     for (uint32_t i = 0; code == 0 && i < d->n; i++) {
-        code = atoll__power_text_number(t, d->current_column[i], "current", -1e4, 1e4, &r->ma[i],
-                                        err);
+        code =
+            atoll__power_text_number(t, d->current_column[i], "current", -1e4, 1e4, &r->ma[i], err);
         code = code == 0 ? atoll__power_text_number(t, d->voltage_column[i], "voltage", -1e4, 1e4,
                                                     &r->mv[i], err)
                          : code;
@@ -112,9 +112,8 @@ static int read_header(struct dump *d, struct atoll_meter_setup *s, struct atoll
     }
     d->time_column = d->stamp_column = NO_COLUMN;
     memset(d->current_column, 0xff, sizeof d->current_column);
-    for (uint32_t i = 0; rc == 1 && t->n_cells > 0 && strcmp(t->cells[0], "marker") == 0 &&
-                         i < t->n_cells;
-         i++) {
+    for (uint32_t i = 0;
+         rc == 1 && t->n_cells > 0 && strcmp(t->cells[0], "marker") == 0 && i < t->n_cells; i++) {
         const uint32_t before = d->n;
         take_column(d, t->cells[i], i);
         if (d->n > before) {

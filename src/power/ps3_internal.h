@@ -2,8 +2,8 @@
 /*
  * PowerSensor3 (github.com/nlesc-recruit/PowerSensor3): what its stream and its dump files have in
  * common. A record is one sample of each sensor and a time stamp: ten bits of microseconds. The
- * stream has no count of records, so the stamps are the count: the step between two of them says how
- * many records are missing, up to 1 ms; a longer loss shows as a lasting delay of what follows.
+ * stream has no count of records, so the stamps are the count: the step between two of them says
+ * how many records are missing, up to 1 ms; a longer loss shows as a lasting delay of what follows.
  */
 #ifndef ATOLL_PS3_INTERNAL_H
 #define ATOLL_PS3_INTERNAL_H
@@ -21,8 +21,8 @@ struct ps3_record {
 };
 struct ps3_stream {
     uint8_t high;
-    bool half;     ///< `high` waits for its low byte
-    uint8_t next;  ///< sensor expected, PS3_SENSORS: a time stamp
+    bool half;    ///< `high` waits for its low byte
+    uint8_t next; ///< sensor expected, PS3_SENSORS: a time stamp
     uint64_t words_dropped;
     struct ps3_record record;
 };

@@ -96,8 +96,8 @@ static uint32_t missing_turns(struct ps3_clock *c, const struct atoll_meter *m, 
         c->least_ns = INFINITY;
         return 0;
     }
-    const double late_ns = (atoll__power_timemap_edge(&m->map, host_ns) - index) * period_ns -
-                           m->map.latency_ns;
+    const double late_ns =
+        (atoll__power_timemap_edge(&m->map, host_ns) - index) * period_ns - m->map.latency_ns;
     c->least_ns = fmin(c->least_ns, late_ns);
     if (host_ns - c->since_ns < look_ns) {
         return 0;

@@ -6,13 +6,10 @@
  */
 #include "frames.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 300, ZONE_BYTES = 260 };
+enum { PATH_BYTES = 300, ZONE_BYTES = 260, PACKAGES_MAX = 8, PARTS_MAX = 5 };
 static const double gain_default = 0.03;
 static const double latency_ns = 5e5, u_latency_ns = 3e5; /* counters move about once a ms */
 
@@ -29,22 +26,20 @@ struct rapl {
     uint32_t n;
 };
 
-static int is_zone(const struct dirent *d)
-{
-    return strncmp(d->d_name, "intel-rapl:", 11) == 0;
-}
-
 /* "intel-rapl:0" is a package (or psys), "intel-rapl:0:2" a part of it. */
-static void consider(struct rapl *r, const char *root, const char *zone)
+static void consider(struct rapl *r, const char *root, int package, int part)
 {
     char directory[ZONE_BYTES];
     char path[PATH_BYTES];
     char name[16];
-    (void)snprintf(directory, sizeof directory, "%.180s/%.60s", root, zone);
+    if (part < 0) {
+        (void)snprintf(directory, sizeof directory, "%.180s/intel-rapl:%d", root, package);
+    } else {
+        (void)snprintf(directory, sizeof directory, "%.180s/intel-rapl:%d:%d", root, package, part);
+    }
     (void)snprintf(path, sizeof path, "%s/name", directory);
-    const bool part = strchr(zone + 11, ':') != NULL;
     if (!atoll__power_read_line(path, name, sizeof name) ||
-        !(part ? strcmp(name, "dram") == 0 : strncmp(name, "package", 7) == 0) ||
+        !(part >= 0 ? strcmp(name, "dram") == 0 : strncmp(name, "package", 7) == 0) ||
         r->n == ATOLL_METER_RAILS_MAX) {
         return;
     }
@@ -54,8 +49,8 @@ static void consider(struct rapl *r, const char *root, const char *zone)
     if (atoll__power_read_number(path, &z->range_uj, NULL) != 0) {
         z->range_uj = 0;
     }
-    if (part) {
-        (void)snprintf(r->names[r->n], sizeof r->names[0], "dram-%.1s", zone + 11);
+    if (part >= 0) {
+        (void)snprintf(r->names[r->n], sizeof r->names[0], "dram-%d", package);
     } else {
         (void)snprintf(r->names[r->n], sizeof r->names[0], "%s", name);
     }
@@ -64,17 +59,16 @@ static void consider(struct rapl *r, const char *root, const char *zone)
 
 static int look(struct rapl *r, const char *root, struct atoll_err *err)
 {
-    struct dirent **names = NULL;
-    const int n = scandir(root, &names, is_zone, alphasort);
-    for (int i = 0; i < n; i++) {
-        consider(r, root, names[i]->d_name);
-        free(names[i]); /* scandir's own */
+    for (int package = 0; package < PACKAGES_MAX; package++) {
+        for (int part = -1; part < PARTS_MAX; part++) {
+            consider(r, root, package, part);
+        }
     }
-    free(names);
     if (r->n == 0) {
         return atoll_fail(err, ATOLL_EDEVICE,
-                          "meter rapl: %s: %s (expected intel-rapl:N; kernel module intel_rapl_msr)",
-                          root, n < 0 ? strerror(errno) : "no package is there");
+                          "meter rapl: %s: no package is there (expected intel-rapl:0; kernel "
+                          "module intel_rapl_msr)",
+                          root);
     }
     return 0;
 }

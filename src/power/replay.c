@@ -117,8 +117,8 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
     const size_t n = json_array_size(channels);
     if (o->n_rails == 0 ? n == 0 || n > ATOLL_METER_RAILS_MAX : n != o->n_rails) {
         return atoll_fail(err, ATOLL_EINPUT,
-                          "%s: recorded with %zu channels, but %u rails are expected", path,
-                          n, o->n_rails > 0 ? o->n_rails : ATOLL_METER_RAILS_MAX);
+                          "%s: recorded with %zu channels, but %u rails are expected", path, n,
+                          o->n_rails > 0 ? o->n_rails : ATOLL_METER_RAILS_MAX);
     }
     (void)snprintf(s->description, sizeof s->description, "recording: %s",
                    description != NULL ? description : "");

@@ -283,8 +283,8 @@ static uint32_t wire(struct serial *s, uint32_t n_rails)
         return i < 0 ? 0 : 1;
     }
     for (uint8_t i = 0; i < s->hello.channels; i++) {
-        calibrated = calibrated ||
-                     (s->channels[i].kind == ATOLL_WIRE_CURRENT && s->channels[i].day > 0);
+        calibrated =
+            calibrated || (s->channels[i].kind == ATOLL_WIRE_CURRENT && s->channels[i].day > 0);
     }
     const uint32_t want = n_rails > 0 ? n_rails : calibrated ? ATOLL_METER_RAILS_MAX : 1;
     for (uint8_t i = 0; i < s->hello.channels && n < want; i++) {
@@ -335,9 +335,8 @@ int atoll__serial_identify(struct serial *s, const struct atoll_meter_opts *o,
 
 /* ----------------------------------------------------------------------- test */
 
-static void ATOLL_PRINTF(5, 6)
-add_check(struct atoll_meter_check *checks, uint32_t *n, const char *name, bool ok, const char *fmt,
-          ...)
+static void ATOLL_PRINTF(5, 6) add_check(struct atoll_meter_check *checks, uint32_t *n,
+                                         const char *name, bool ok, const char *fmt, ...)
 {
     if (*n < ATOLL_METER_CHECKS_MAX) {
         struct atoll_meter_check *c = &checks[(*n)++];
@@ -362,8 +361,7 @@ static void check_channels(const struct serial *s, struct atoll_meter_check *che
         }
         date_of(c->day, date);
         add_check(checks, n, name, c->gain > 0, "%.12s, %s, calibrated %s, gain +-%.2f %%", c->name,
-                  c->kind == ATOLL_WIRE_CURRENT ? "current" : "voltage", date,
-                  c->gain_u_ppm / 1e4);
+                  c->kind == ATOLL_WIRE_CURRENT ? "current" : "voltage", date, c->gain_u_ppm / 1e4);
     }
 }
 
@@ -387,8 +385,8 @@ int atoll__serial_self_test(void *state, struct atoll_meter_check *checks, uint3
               h->name, h->firmware[0], h->firmware[1], h->firmware[2], h->channels,
               (unsigned long long)h->unique);
     add_check(checks, n, "starts", true, "%u since its memory was erased", h->boots);
-    add_check(checks, n, "self-test", ran, "%s%.*s", ran ? "" : "not run: ",
-              (int)s->error.text_bytes, s->error.text);
+    add_check(checks, n, "self-test", ran, "%s%.*s",
+              ran ? "" : "not run: ", (int)s->error.text_bytes, s->error.text);
     add_check(checks, n, "supply", ran && (faults & SUPPLY) == 0,
               s->stat.supply_mv > 0 ? "%u mV" : "not measured", s->stat.supply_mv);
     add_check(checks, n, "converter", ran && (faults & CONVERTER) == 0, "%s",
@@ -454,7 +452,7 @@ int atoll__serial_store(void *state, const struct atoll_calibration *c, struct a
     struct atoll_wire_frame f = {.type = ATOLL_WIRE_STORE, .channel = r};
     const uint64_t end_ns = atoll_now_ns() + atoll__serial_ms(STORE_MS);
     int rc = atoll__serial_drain(&s->port, greet, s, err);
-    s->known &= (uint16_t)~(1u << r.index);
+    s->known &= (uint16_t) ~(1u << r.index);
     s->refused = false;
     rc = rc == 0 ? atoll__serial_send(&s->port, &f, err) : rc;
     while (rc == 0 && !know_all(s) && !s->refused && atoll_now_ns() < end_ns) {

@@ -48,7 +48,7 @@ def right(j, where):
 
 
 def with_meter(directory, port):
-    meter = ['--meter', 'serial:' + port]
+    meter = ['--meter', f'serial:{port},volts=0.001']
     recording, csv = os.path.join(directory, 'a.power'), os.path.join(directory, 'a.csv')
     answers = [('test', answer('test', *meter, '--seconds', '1')),
                ('record', answer('record', *meter, '--seconds', '1', '--output', recording, '--csv', csv)),

@@ -14,15 +14,15 @@
 extern "C" {
 #endif
 
-/** What is known of the current channel of a rail: current = (code - zero_code) * ma_per_code, power
- * = current * voltage. All u_ are standard uncertainties; a dof of INFINITY: known, not estimated
- * from readings.
+/** What is known of the current channel of a rail: current = (code - zero_code) * ma_per_code,
+ * power = current * voltage. All u_ are standard uncertainties; a dof of INFINITY: known, not
+ * estimated from readings.
  */
 struct atoll_meter_channel {
-    double volt;              ///< nominal
-    double u_volt_frac;       ///< how far the rail may be off it; not used where it is measured
-    uint32_t at;              ///< place of its sample in a scan
-    double skew;              ///< it is sampled this part of a scan after the scan's middle
+    double volt;        ///< nominal
+    double u_volt_frac; ///< how far the rail may be off it; not used where it is measured
+    uint32_t at;        ///< place of its sample in a scan
+    double skew;        ///< it is sampled this part of a scan after the scan's middle
     double zero_code, ma_per_code;
     double u_gain_frac, gain_dof; ///< this channel's own part
     double u_reference_frac;      ///< of the reference that all channels were calibrated with
@@ -31,7 +31,8 @@ struct atoll_meter_channel {
     double noise_code, noise_dof;     ///< white, of one scan
 };
 
-/** The voltage channel of a rail, where one is wired: voltage = (code - zero_code) * mv_per_code. */
+/** The voltage channel of a rail, where one is wired: voltage = (code - zero_code) * mv_per_code.
+ */
 struct atoll_meter_voltage {
     bool measured;
     double zero_code, mv_per_code;
@@ -51,7 +52,7 @@ struct atoll_meter_setup {
     struct atoll_meter_voltage voltages[ATOLL_METER_RAILS_MAX];
     uint32_t n_samples; ///< in a scan; 0: one for each rail, in order, without skew
     double conversions; ///< in a sample, for what is known of one; 0: one
-    bool watts; ///< the meter knows power, not current: channels are given at 1 V
+    bool watts;         ///< the meter knows power, not current: channels are given at 1 V
     /* asked for no rails: those that the meter brings; their volts are the channels' */
     uint32_t n_rails;
     char names[ATOLL_METER_RAILS_MAX][16];
