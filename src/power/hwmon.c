@@ -46,7 +46,8 @@ static void name_rail(struct hwmon *h, const char *chip, const char *kind, int i
     if (!atoll__power_read_line(path, name, sizeof name)) {
         (void)snprintf(name, sizeof name, "hwmon");
     }
-    (void)snprintf(to, sizeof h->names[0], "%.11s_%d", name, input);
+    (void)snprintf(label, sizeof label, "%.11s_%d", name, input);
+    (void)snprintf(to, sizeof h->names[0], "%.15s", label);
 }
 
 static void add(struct hwmon *h, const char *chip, int input, const struct sensor *s)

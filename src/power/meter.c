@@ -125,7 +125,7 @@ int atoll_meter_time_of(const char *spec, enum atoll_meter_time *out, struct ato
         return fail_unknown(spec, err);
     }
     *out = driver == NULL || driver->feed != NULL ? ATOLL_METER_FED
-           : driver == &atoll__power_replay       ? ATOLL_METER_REPLAYED
+           : driver->recorded                     ? ATOLL_METER_REPLAYED
                                                   : ATOLL_METER_LIVE;
     return 0;
 }

@@ -234,6 +234,7 @@ static int csv_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t 
 
 const struct atoll_meter_driver atoll__power_csv = {
     .name = "csv",
+    .recorded = true,
     .help = "FILE[,gain=FRAC][,zero=W]: a table of power (t_s, NAME_w, ...)",
     .open = csv_open,
     .close = csv_close,

@@ -315,6 +315,7 @@ static int dump_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t
 
 const struct atoll_meter_driver atoll__power_ps3dump = {
     .name = "ps3dump",
+    .recorded = true,
     .help = "FILE[,gain=FRAC][,volt=FRAC][,zero=MA]: a dump file of PowerSensor3",
     .open = dump_open,
     .close = dump_close,

@@ -50,7 +50,7 @@ static void consider(struct rapl *r, const char *root, int package, int part)
         z->range_uj = 0;
     }
     if (part >= 0) {
-        (void)snprintf(r->names[r->n], sizeof r->names[0], "dram-%d", package);
+        (void)snprintf(r->names[r->n], sizeof r->names[0], "dram-%u", (unsigned)package % 10);
     } else {
         (void)snprintf(r->names[r->n], sizeof r->names[0], "%s", name);
     }

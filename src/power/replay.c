@@ -310,6 +310,7 @@ static int replay_open(const char *arg, const struct atoll_meter_opts *o,
 
 const struct atoll_meter_driver atoll__power_replay = {
     .name = "replay",
+    .recorded = true,
     .help = "FILE: a recording (atoll power record, atoll_meter_record)",
     .open = replay_open,
     .close = replay_close,

@@ -63,6 +63,7 @@ struct atoll_wire_frame; ///< atoll_wire.h
 struct atoll_meter_driver {
     const char *name;
     const char *help; ///< what stands after "name:" in a spec, and what it means
+    bool recorded;    ///< it plays what was measured before
     /** Opens by the text after "name:" (NULL: none); fills *setup and *state. o->rails is checked;
      *  o->n_rails 0 asks for the meter's own (ATOLL_EUSAGE where it has none). */
     int (*open)(const char *arg, const struct atoll_meter_opts *o, struct atoll_meter_setup *setup,
