@@ -61,7 +61,7 @@ static size_t list_group(const char *first, struct atoll_buf *names, struct atol
     for (size_t i = 0; commands[i]; i++) {
         if (strncmp(commands[i]->name, group, strlen(group)) == 0) {
             atoll_buf_printf(names, "%s%s", n++ ? ", " : "", commands[i]->name + strlen(group));
-            atoll_buf_printf(summaries, "  %-15s %s\n", commands[i]->name, commands[i]->summary);
+            atoll_buf_printf(summaries, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
         }
     }
     return n;

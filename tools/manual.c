@@ -11,7 +11,7 @@ void manual_usage(struct atoll_buf *out)
                         "Plans, simulates and measures neural-network inference on boards with "
                         "several Edge TPUs.\n\nCommands:\n");
     for (size_t i = 0; commands[i]; i++) {
-        atoll_buf_printf(out, "  %-15s %s\n", commands[i]->name, commands[i]->summary);
+        atoll_buf_printf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
     }
     atoll_buf_puts(out,
                    "\n\"atoll COMMAND --help\" shows the options of a command, \"atoll "
