@@ -107,6 +107,39 @@ ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_resu
                         struct atoll_err *err);
 ATOLL_API void atoll_run_result_finish(struct atoll_run_result *r);
 
+/* ------------------------------------------------------------ verification */
+
+/** What a plan promised and what runs gave. */
+struct atoll_verified_figure {
+    double predicted, predicted_u95; ///< computed, with its 95 % half-width
+    double found, found_u95; ///< mean over the repeats; their spread and, for energy, the meter's
+                             ///< uncertainty
+    bool confirmed; ///< predicted +/- predicted_u95 holds what was found; else it is corrected
+};
+struct atoll_verify_request {
+    const struct atoll_plan *plan;
+    const struct atoll_cost *const *models; ///< by the plan's model index
+    const struct atoll_board *board;
+    enum atoll_compiler compiler;
+    const char *share;
+    const char *device; ///< NULL: "sim"
+    uint32_t repeats;   ///< fresh devices with seeds of their own; 0: 5
+    uint32_t count;     ///< inferences in each window; 0: 100, saturated 300
+    uint64_t seed;      ///< the same seed gives the same figures on sim
+};
+/** A plan on a device, in the workloads that its figures speak of. */
+struct atoll_verification {
+    enum atoll_origin origin; ///< of what was found
+    uint32_t repeats;
+    struct atoll_verified_figure latency_us;    ///< one input at a time: median
+    struct atoll_verified_figure throughput_hz; ///< saturated
+    struct atoll_verified_figure energy_mj;     ///< saturated, for each inference
+};
+/** Runs a plan as its figures say it runs. ATOLL_EUSAGE: the plan does not apply; else as
+ * atoll_run. */
+ATOLL_API int atoll_verify(const struct atoll_verify_request *q, struct atoll_verification *out,
+                           struct atoll_err *err);
+
 /* ------------------------------------------------------------- experiments */
 
 struct atoll_experiment; ///< a checked experiment file with its models, board and list of units

@@ -191,6 +191,36 @@ ATOLL_API int atoll_plan_compare(const struct atoll_plan_request *r, struct atol
                                  struct atoll_err *err);
 ATOLL_API void atoll_comparison_finish(struct atoll_comparison *c);
 
+/** How far the costs may be off, for the question whether the best plan stays the best. */
+struct atoll_robust_opts {
+    double error_frac; ///< each part of a stage's time is off by at most this, 0..0.9
+    uint32_t draws;    ///< 1..100 000 samples of the errors
+    uint32_t resolves; ///< of these, the first so many are solved anew and their plans join the
+                       ///< comparison
+    uint64_t seed;
+};
+/** One plan over all draws. */
+struct atoll_robust_row {
+    double won_frac; ///< share of the draws in which no plan of the comparison is better
+    double regret_mean_frac, regret_worst_frac; ///< figure over that of the draw's best, less 1
+};
+/** What the draws say; rows by index of the comparison's plans (NAN where one does not apply).
+ * Finish with atoll_robustness_finish. */
+struct atoll_robustness {
+    struct atoll_robust_row *rows;
+    uint32_t n_rows;
+    int32_t least_mean, least_worst; ///< plans with the least mean and the least worst regret
+};
+/** Draws errors of the costs and looks which plan of the comparison is best for r->objective under
+ * each. An error is that of a part (computing by kind of network, streaming, transfers, host
+ * calls), common to all stages, plus one of each segment alone, half each, evenly distributed.
+ * Plans found for `resolves` boards with such errors are added to `c` as "exact:OBJECTIVE:draw=N",
+ * with their figures on the true board, unless the comparison has the same already. */
+ATOLL_API int atoll_plan_robustness(const struct atoll_plan_request *r,
+                                    const struct atoll_robust_opts *o, struct atoll_comparison *c,
+                                    struct atoll_robustness *out, struct atoll_err *err);
+ATOLL_API void atoll_robustness_finish(struct atoll_robustness *b);
+
 /** Strategy names that need no argument, for help and experiment files; NULL-terminated. */
 ATOLL_API const char *const *atoll_plan_strategies(void);
 /** All partitions of n into parts, largest first ("4+2+2"), in the order 8, 7+1, 6+2, ...; owned

@@ -199,6 +199,9 @@ double atoll__plan_value(const struct atoll_plan *p, enum atoll_objective o);
 bool atoll__plan_better(const struct atoll_plan *a, const struct atoll_plan *b,
                         enum atoll_objective o);
 
+/** Are they the same pipelines with the same stages, in the same order? Figures do not matter. */
+bool atoll__plan_same(const struct atoll_plan *a, const struct atoll_plan *b);
+
 /** An empty plan with its arena. */
 int atoll__plan_create(struct atoll_plan **plan, struct atoll_err *err);
 
