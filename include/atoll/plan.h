@@ -221,6 +221,37 @@ ATOLL_API int atoll_plan_robustness(const struct atoll_plan_request *r,
                                     struct atoll_robustness *out, struct atoll_err *err);
 ATOLL_API void atoll_robustness_finish(struct atoll_robustness *b);
 
+/** A change of the platform, and what it would mean for a plan. */
+struct atoll_whatif {
+    const char *change; ///< "link_twice", ...; static
+    const char *text;   ///< "the link were twice as fast"; static
+    double kept, best;  ///< figure of the objective: of the plan as it is, and of the best plan on
+                        ///< that platform
+    double gap_frac;    ///< of the best, as in atoll_plan
+    bool another; ///< the best is another arrangement and better by more than 0.1 %
+    char shape[160]; ///< of the best: "4 stages on 3+1+1+1 TPUs"
+};
+#define ATOLL_WHATIFS_MAX 12
+/** What would change the choice: links, host and clock of other speeds, one TPU less. Each change is
+ * planned anew with `exact`, and the plan costed as it stands. *n is 0 for requests with rates or an
+ * oracle of their own. */
+ATOLL_API int atoll_plan_whatif(const struct atoll_plan_request *r, const struct atoll_plan *p,
+                                struct atoll_whatif out[ATOLL_WHATIFS_MAX], uint32_t *n,
+                                struct atoll_err *err);
+/** Where the choice changes with the rate of the inputs. */
+struct atoll_rate_limit {
+    double rate_hz; ///< latency: above it the plan cannot keep up and `other` can; throughput: up to
+                    ///< it `other` serves too and answers sooner; energy: up to it `other` serves
+                    ///< too with less energy above idle. NAN: nothing changes the choice
+    int32_t other;  ///< index in the comparison, -1
+    double kept, better; ///< what is compared: of the plan, and of `other` (1/s, us, mJ)
+};
+/** Of plan number `plan` of a comparison whose objective is `o`. */
+ATOLL_API struct atoll_rate_limit atoll_plan_rate_limit(const struct atoll_comparison *c,
+                                                        uint32_t plan, enum atoll_objective o);
+/** "2 pipelines: 4 stages on 3+1+1+1 TPUs, 1 stage on 2 TPUs" into buf; long ones end in "...". */
+ATOLL_API const char *atoll_plan_shape(const struct atoll_plan *p, char buf[160]);
+
 /** Strategy names that need no argument, for help and experiment files; NULL-terminated. */
 ATOLL_API const char *const *atoll_plan_strategies(void);
 /** All partitions of n into parts, largest first ("4+2+2"), in the order 8, 7+1, 6+2, ...; owned

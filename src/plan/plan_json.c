@@ -20,8 +20,9 @@ static json_t *numbers_to_json(const uint32_t *v, uint32_t n)
     return list;
 }
 
-static json_t *stage_to_json(const struct atoll_stage *s)
+static json_t *stage_to_json(const struct atoll_pipeline *pipe, const struct atoll_stage *s)
 {
+    const double share_us = s->cost.service_us / s->n_tpus;
     json_t *j = json_object();
     int bad = json_object_set_new(j, "tpus", numbers_to_json(s->tpus, s->n_tpus));
     bad |= json_object_set_new(j, "operators", numbers_to_json(s->ops, s->n_ops));
@@ -32,6 +33,7 @@ static json_t *stage_to_json(const struct atoll_stage *s)
     ATOLL__PLAN_COUNTS(PUT_COUNT)
 #undef PUT_COUNT
 #undef PUT_NUMBER
+    bad |= atoll_json_set_number(j, "slack_frac", 1 - share_us / pipe->interval_us);
     bad |= json_object_set_new(j, "strips", json_boolean(s->cost.strips));
     bad |= json_object_set_new(j, "warning", text_or_null(s->cost.warning));
     if (bad) {
@@ -53,7 +55,7 @@ static json_t *pipeline_to_json(const struct atoll_plan *p, const struct atoll_p
     bad |= atoll_json_set_number(j, "interval_us", pipe->interval_us);
     json_t *stages = json_array();
     for (uint32_t i = 0; i < pipe->n_stages; i++) {
-        bad |= json_array_append_new(stages, stage_to_json(&pipe->stages[i]));
+        bad |= json_array_append_new(stages, stage_to_json(pipe, &pipe->stages[i]));
     }
     bad |= json_object_set_new(j, "stages", stages);
     if (bad) {
