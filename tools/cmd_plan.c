@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* atoll plan: which model in which segments on which TPUs. */
+#include "plan_checks.h"
 #include "plan_options.h"
 #include "show_plan.h"
 
@@ -12,6 +13,7 @@ struct plan_opts {
     bool compare;
     struct plan_limits_opts limits;
     double time_limit_s;
+    struct plan_checks_opts checks;
 };
 
 static const struct opt opts[] = {
@@ -65,15 +67,28 @@ static const struct opt opts[] = {
      .argument = "FILE",
      .help = "Write the plan, for atoll run and atoll split",
      .example = "atoll plan zoo:resnet50 --tpus 4 -o plan.json"},
+    PLAN_CHECKS_OPTS(struct plan_opts),
     OPTS_END,
 };
-static const struct plan_opts defaults = {.board = {.name = BOARD_DEFAULT}};
+static const struct plan_opts defaults = {.board = {.name = BOARD_DEFAULT},
+                                          .checks = PLAN_CHECKS_DEFAULTS};
 
-static int write_plan(struct call *call, const struct atoll_plan *p)
+/* plan.json with what was asked about the plan. */
+static json_t *plan_json(const struct plan_checks *k, const struct atoll_comparison *c, uint32_t i)
+{
+    json_t *j = atoll_plan_to_json(c->plans[i]);
+    if (j) {
+        plan_checks_json(k, c, i, j);
+    }
+    return j;
+}
+
+static int write_plan(struct call *call, const struct plan_checks *k,
+                      const struct atoll_comparison *c, uint32_t i)
 {
     const struct plan_opts *o = call->opts;
     size_t n = 0;
-    json_t *j = atoll_plan_to_json(p);
+    json_t *j = plan_json(k, c, i);
     char *text = j ? atoll_json_text(j, &n) : NULL;
     json_decref(j);
     if (!text) {
@@ -82,18 +97,23 @@ static int write_plan(struct call *call, const struct atoll_plan *p)
     const int code = atoll_write_file(o->out, text, n, &call->err);
     atoll_free(text);
     if (code == 0) {
-        out_note(call, "wrote %s: %s\n", o->out, p->strategy);
+        out_note(call, "wrote %s: %s\n", o->out, c->plans[i]->strategy);
     }
     return code;
 }
 
-/* Prints one plan, writes it where asked. One that does not apply is an answer of no. */
-static int give_plan(struct call *call, const struct atoll_plan *p, const struct atoll_board *b)
+/* Prints the chosen plan. One that does not apply is an answer of no. */
+static int give_plan(struct call *call, const struct plan_checks *k,
+                     const struct atoll_comparison *c)
 {
-    const struct plan_opts *o = call->opts;
-    int code = o->out && !p->skipped ? write_plan(call, p) : 0;
-    if (code == 0) {
-        code = call->json ? out_json(call, atoll_plan_to_json(p)) : show_plan(p, b, &call->err);
+    const uint32_t i = k->chosen < 0 ? 0 : (uint32_t)k->chosen;
+    const struct atoll_plan *p = c->plans[i];
+    int code = 0;
+    if (call->json) {
+        code = out_json(call, plan_json(k, c, i));
+    } else {
+        code = show_plan(p, k->request->board, &call->err);
+        show_checks(k, c);
     }
     if (code == 0 && p->skipped) {
         code = atoll_fail(&call->err, ATOLL_ENO, "%s does not apply: %s", p->strategy, p->skipped);
@@ -111,41 +131,75 @@ static json_t *best_json(const struct atoll_comparison *c)
     return best;
 }
 
-static int give_comparison(struct call *call, const struct atoll_comparison *c,
-                           enum atoll_objective objective, const struct atoll_board *b)
+static int give_comparison(struct call *call, const struct plan_checks *k,
+                           const struct atoll_comparison *c)
 {
-    const struct plan_opts *o = call->opts;
-    const int32_t best = c->best[objective];
-    int code = o->out && best >= 0 ? write_plan(call, c->plans[best]) : 0;
-    if (code || !call->json) {
-        return code ? code : show_comparison(c, b, &call->err);
+    if (!call->json) {
+        int code = show_comparison(c, k->request->board, &call->err);
+        if (code == 0 && k->verified) {
+            code = show_verified(k, c, &call->err);
+        }
+        if (code == 0 && k->chosen >= 0 && (k->o->why || k->robust.n_rows)) {
+            out_text("\nChosen for %s: %s.\n", atoll_objective_name(k->request->objective),
+                     c->plans[k->chosen]->strategy);
+            show_checks(k, c);
+        }
+        return code;
     }
     json_t *j = atoll_json_answer("plan");
     json_t *plans = json_array();
     for (uint32_t i = 0; i < c->n_plans; i++) {
-        json_array_append_new(plans, atoll_plan_to_json(c->plans[i]));
+        json_array_append_new(plans, plan_json(k, c, i));
     }
     json_object_set_new(j, "origin", json_string("computed"));
     json_object_set_new(j, "plans", plans);
     json_object_set_new(j, "best", best_json(c));
+    json_object_set_new(j, "chosen", k->chosen < 0 ? json_null() : json_integer(k->chosen));
     return out_json(call, j);
+}
+
+/* Checks, writes and prints what was planned. */
+static int give(struct call *call, const struct atoll_plan_request *r, struct atoll_comparison *c)
+{
+    const struct plan_opts *o = call->opts;
+    struct plan_checks k = {.o = NULL};
+    int code = plan_checks_run(&o->checks, r, (enum atoll_compiler)o->compiler, o->board.share, c,
+                               &k, &call->err);
+    if (code == 0 && o->out && k.chosen >= 0) {
+        code = write_plan(call, &k, c, (uint32_t)k.chosen);
+    }
+    if (code == 0 && o->compare) {
+        code = give_comparison(call, &k, c);
+    } else if (code == 0 && k.chosen < 0 && c->n_plans > 1) {
+        code = atoll_fail(&call->err, ATOLL_ENO, "no strategy applies: %s", c->plans[0]->skipped);
+    } else if (code == 0) {
+        code = give_plan(call, &k, c);
+    }
+    plan_checks_finish(&k);
+    return code;
 }
 
 static int compare(struct call *call, const struct atoll_plan_request *r)
 {
-    const struct plan_opts *o = call->opts;
     struct atoll_comparison c = {0};
     int code = atoll_plan_compare(r, &c, &call->err);
-    if (code == 0 && o->compare) {
-        code = give_comparison(call, &c, r->objective, r->board);
-    } else if (code == 0) {
-        const int32_t best = c.best[r->objective];
-        code = best < 0 ? atoll_fail(&call->err, ATOLL_ENO, "no strategy applies: %s",
-                                     c.plans[0]->skipped)
-                        : give_plan(call, c.plans[best], r->board);
-    }
+    code = code ? code : give(call, r, &c);
     atoll_comparison_finish(&c);
     return code;
+}
+
+/* A plan alone is a comparison of one. */
+static int alone(struct atoll_plan *p, struct atoll_comparison *c, struct atoll_err *err)
+{
+    c->plans = atoll_calloc(1, sizeof(struct atoll_plan *));
+    if (!c->plans) {
+        atoll_plan_close(&p);
+        return atoll_fail_nomem(err, "a plan", sizeof p);
+    }
+    c->plans[0] = p;
+    c->n_plans = 1;
+    c->best[0] = c->best[1] = c->best[2] = p->skipped ? -1 : 0;
+    return 0;
 }
 
 static int solve(struct call *call, struct atoll_plan_request *r)
@@ -153,14 +207,21 @@ static int solve(struct call *call, struct atoll_plan_request *r)
     const struct plan_opts *o = call->opts;
     uint32_t cuts[ATOLL_TPUS_MAX], n = 0;
     struct atoll_plan *p = NULL;
+    struct atoll_comparison c = {0};
+    if (o->checks.sensitivity || o->checks.robust) {
+        return atoll_fail(&call->err, ATOLL_EUSAGE,
+                          "--sensitivity and --robust look at all plans: leave out --strategy, "
+                          "--cuts and limits");
+    }
     int code = o->cuts ? parse_numbers("--cuts", o->cuts, ATOLL_OPS_MAX, cuts, ATOLL_TPUS_MAX, &n,
                                        &call->err)
                        : 0;
     r->cuts = cuts;
     r->n_cuts = n;
     code = code ? code : atoll_plan_solve(r, &p, &call->err);
-    code = code ? code : give_plan(call, p, r->board);
-    atoll_plan_close(&p);
+    code = code ? code : alone(p, &c, &call->err);
+    code = code ? code : give(call, r, &c);
+    atoll_comparison_finish(&c);
     return code;
 }
 
@@ -180,7 +241,7 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     }
     r.want_sha256 = call->json || o->out;
     r.want_next_tpu = true;
-    r.want_rivals = o->compare;
+    r.want_rivals = o->compare || o->checks.why || o->checks.sensitivity || o->checks.robust;
     r.time_limit_s = o->time_limit_s;
     if (code) {
         return code;

@@ -64,6 +64,33 @@ void out_note(const struct call *call, const char *fmt, ...)
     va_end(args);
 }
 
+#define WRAP_COLUMNS 90
+
+void out_wrapped(unsigned indent, const char *fmt, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    unsigned column = 0;
+    for (const char *at = text; *at;) {
+        const size_t n = strcspn(at, " ");
+        if (column > indent && column + 1 + n > WRAP_COLUMNS) {
+            out_text("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > 0 && column != indent) {
+            out_text(" ");
+            column++;
+        }
+        out_text("%.*s", (int)n, at);
+        column += (unsigned)n;
+        at += n;
+        at += *at == ' ';
+    }
+    out_text("\n");
+}
+
 int out_finish(struct atoll_err *err)
 {
     errno = 0;
@@ -172,6 +199,19 @@ void out_cell_number(struct out_table *t, const char *fmt, double v)
 void out_cell_us(struct out_table *t, double us)
 {
     out_cell_number(t, "%.3f", us / 1000);
+}
+
+void out_cell_short_bytes(struct out_table *t, uint64_t bytes)
+{
+    static const char units[] = {' ', 'K', 'M', 'G', 'T', 'P', 'E'};
+    double v = (double)bytes;
+    size_t unit = 0;
+    while (v >= 999.5 && unit + 1 < sizeof units) {
+        v /= 1024.0;
+        unit++;
+    }
+    const int decimals = unit == 0 || v >= 99.95 ? 0 : v >= 9.995 ? 1 : 2;
+    out_cell(t, unit ? "%.*f%c" : "%.*f", decimals, v, units[unit]);
 }
 
 void out_cell_bytes(struct out_table *t, uint64_t bytes)

@@ -15,6 +15,8 @@
 /** Text of the answer, to stdout. */
 void out_text(const char *fmt, ...) ATOLL_PRINTF(1, 2);
 void out_bytes(const char *bytes, size_t n);
+/** A paragraph, wrapped at 90 columns; lines after the first are indented by `indent`. */
+void out_wrapped(unsigned indent, const char *fmt, ...) ATOLL_PRINTF(2, 3);
 /** One JSON object, to stdout. Takes the reference; NULL means that memory ran out. */
 int out_json(struct call *call, json_t *answer);
 /** A JSON string of a text from a file, which may not be UTF-8 (then other bytes become '?'). */
@@ -47,8 +49,9 @@ int out_table_print(struct out_table *t, struct atoll_err *err);
 
 void out_cell_us(struct out_table *t, double us); ///< milliseconds, three decimals
 void out_cell_number(struct out_table *t, const char *fmt, double v) ATOLL_PRINTF(2, 0);
-void out_cell_bytes(struct out_table *t, uint64_t bytes); ///< KiB, MiB
-void out_cell_big(struct out_table *t, double v);         ///< 12.3 M, 4.1 G
+void out_cell_bytes(struct out_table *t, uint64_t bytes);       ///< KiB, MiB
+void out_cell_short_bytes(struct out_table *t, uint64_t bytes); ///< "147K", "7.13M": 2^10, 2^20
+void out_cell_big(struct out_table *t, double v);               ///< 12.3 M, 4.1 G
 
 /** A progress bar with the time left, on stderr if that is a terminal and neither --quiet nor
  *  --json is given. SIGINT and SIGTERM ask the work for a clean, early end. */

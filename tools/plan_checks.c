@@ -45,8 +45,10 @@ int plan_checks_run(const struct plan_checks_opts *o, const struct atoll_plan_re
                     enum atoll_compiler compiler, const char *share, struct atoll_comparison *c,
                     struct plan_checks *out, struct atoll_err *err)
 {
-    *out = (struct plan_checks){
-        .o = o, .request = r, .rate = {.rate_hz = NAN, .other = -1}, .chosen = c->best[r->objective]};
+    *out = (struct plan_checks){.o = o,
+                                .request = r,
+                                .rate = {.rate_hz = NAN, .other = -1},
+                                .chosen = c->best[r->objective]};
     if (out->chosen < 0) {
         return 0;
     }
@@ -97,8 +99,7 @@ static json_t *sensitivity_json(const struct plan_checks *k, uint32_t i)
 {
     const struct atoll_robust_row *row = &k->robust.rows[i];
     json_t *j = json_object();
-    json_object_set_new(j, "objective",
-                        json_string(atoll_objective_name(k->request->objective)));
+    json_object_set_new(j, "objective", json_string(atoll_objective_name(k->request->objective)));
     atoll_json_set_number(j, "error_frac", k->o->error_percent / 100);
     json_object_set_new(j, "draws", json_integer((json_int_t)k->o->draws));
     json_object_set_new(j, "seed", json_integer((json_int_t)k->o->seed));

@@ -26,15 +26,16 @@ static void print_sensitivity(const struct plan_checks *k, const struct atoll_co
 {
     const struct atoll_robustness *b = &k->robust;
     const struct atoll_robust_row *row = &b->rows[k->chosen];
-    out_text("- With costs off by up to %g %% (%llu draws, seed %llu) %s is the best of %u plans in "
-             "%.0f %% of the draws; it misses the best by %.2g %% in the mean, %.2g %% at worst.\n",
-             k->o->error_percent, (unsigned long long)k->o->draws, (unsigned long long)k->o->seed,
-             c->plans[k->chosen]->strategy, c->n_plans, 100 * row->won_frac,
-             100 * row->regret_mean_frac, 100 * row->regret_worst_frac);
+    out_wrapped(
+        2,
+        "- With costs off by up to %g %% (%llu draws, seed %llu) %s is the best of %u plans in "
+        "%.0f %% of the draws; it misses the best by %.2g %% in the mean, %.2g %% at worst.",
+        k->o->error_percent, (unsigned long long)k->o->draws, (unsigned long long)k->o->seed,
+        c->plans[k->chosen]->strategy, c->n_plans, 100 * row->won_frac, 100 * row->regret_mean_frac,
+        100 * row->regret_worst_frac);
     if (b->least_mean != k->chosen) {
         out_text("- Least regret in the mean: %s, %.2g %% (--robust mean).\n",
-                 c->plans[b->least_mean]->strategy,
-                 100 * b->rows[b->least_mean].regret_mean_frac);
+                 c->plans[b->least_mean]->strategy, 100 * b->rows[b->least_mean].regret_mean_frac);
     }
     if (b->least_worst != k->chosen) {
         out_text("- Least regret at worst: %s, %.2g %% (--robust worst).\n",
@@ -47,16 +48,15 @@ static void print_whatif(const struct atoll_whatif *w, enum atoll_objective o)
 {
     static const char *const units[] = {"ms", "/s", "mJ"};
     const double scale = o == ATOLL_OBJECTIVE_LATENCY ? 1e-3 : 1;
-    out_text("- If %s: ", w->text);
     if (!w->another) {
-        out_text("the same choice, %.4g %s.\n", w->kept * scale, units[o]);
+        out_wrapped(2, "- If %s: the same choice, %.4g %s.", w->text, w->kept * scale, units[o]);
     } else if (isnan(w->kept)) {
-        out_text("%s, %.4g %s.\n", w->shape, w->best * scale, units[o]);
+        out_wrapped(2, "- If %s: %s, %.4g %s.", w->text, w->shape, w->best * scale, units[o]);
     } else {
         const double gain =
             o == ATOLL_OBJECTIVE_THROUGHPUT ? w->best / w->kept - 1 : 1 - w->best / w->kept;
-        out_text("%s would be better, %.4g instead of %.4g %s (by %.1f %%).\n", w->shape,
-                 w->best * scale, w->kept * scale, units[o], 100 * gain);
+        out_wrapped(2, "- If %s: %s would be better, %.4g instead of %.4g %s (by %.1f %%).",
+                    w->text, w->shape, w->best * scale, w->kept * scale, units[o], 100 * gain);
     }
 }
 
@@ -66,18 +66,21 @@ static void print_rate(const struct plan_checks *k, const struct atoll_compariso
     const char *other = c->plans[l->other]->strategy;
     switch (k->request->objective) {
     case ATOLL_OBJECTIVE_LATENCY:
-        out_text("- Above %.1f inferences/s it cannot keep up; %s serves up to %.1f.\n", l->rate_hz,
-                 other, l->better);
+        out_wrapped(2, "- Above %.1f inferences/s it cannot keep up; %s serves up to %.1f.",
+                    l->rate_hz, other, l->better);
         break;
     case ATOLL_OBJECTIVE_THROUGHPUT:
-        out_text("- Up to %.1f inferences/s %s serves too and answers sooner: %.3f ms instead of "
-                 "%.3f.\n",
-                 l->rate_hz, other, l->better / 1e3, l->kept / 1e3);
+        out_wrapped(
+            2,
+            "- Up to %.1f inferences/s %s serves too and answers sooner: %.3f ms instead of "
+            "%.3f.",
+            l->rate_hz, other, l->better / 1e3, l->kept / 1e3);
         break;
     case ATOLL_OBJECTIVE_ENERGY:
-        out_text("- Up to %.1f inferences/s %s serves too, with less energy above idle: %.2f mJ "
-                 "instead of %.2f.\n",
-                 l->rate_hz, other, l->better, l->kept);
+        out_wrapped(2,
+                    "- Up to %.1f inferences/s %s serves too, with less energy above idle: %.2f mJ "
+                    "instead of %.2f.",
+                    l->rate_hz, other, l->better, l->kept);
         break;
     }
 }

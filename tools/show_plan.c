@@ -38,10 +38,11 @@ static void print_figures(const struct atoll_plan *p, const struct atoll_board *
     }
 }
 
-static void add_stage_row(struct out_table *t, const struct atoll_stage *s, uint32_t number)
+static void add_stage_row(struct out_table *t, const struct atoll_pipeline *pipe, uint32_t number)
 {
+    const struct atoll_stage *s = &pipe->stages[number];
     const struct atoll_stage_cost *c = &s->cost;
-    out_cell(t, "%u", number);
+    out_cell(t, "%u", number + 1);
     if (s->n_tpus > 1) {
         out_cell(t, "%u..%u", s->tpus[0], s->tpus[s->n_tpus - 1]);
     } else {
@@ -54,28 +55,31 @@ static void add_stage_row(struct out_table *t, const struct atoll_stage *s, uint
     out_cell_us(t, c->stream_us);
     out_cell_us(t, c->input_us + c->output_us);
     out_cell_us(t, c->call_us + c->cpu_us);
-    out_cell_bytes(t, c->on_chip_bytes);
-    out_cell_bytes(t, c->off_chip_bytes);
-    out_cell_bytes(t, c->input_bytes);
-    out_cell_bytes(t, c->output_bytes);
+    out_cell_number(t, "%.0f%%", 100 * (1 - c->service_us / s->n_tpus / pipe->interval_us));
+    out_cell_short_bytes(t, c->on_chip_bytes);
+    out_cell_short_bytes(t, c->off_chip_bytes);
+    out_cell_short_bytes(t, c->input_bytes);
+    out_cell_short_bytes(t, c->output_bytes);
 }
 
 static int print_pipeline(const struct atoll_plan *p, uint32_t i, struct atoll_err *err)
 {
     static const struct out_column columns[] = {
-        {"stage", OUT_RIGHT},      {"TPU", OUT_RIGHT},        {"ops", OUT_RIGHT},
-        {"service ms", OUT_RIGHT}, {"latency ms", OUT_RIGHT}, {"compute", OUT_RIGHT},
-        {"stream", OUT_RIGHT},     {"links", OUT_RIGHT},      {"host", OUT_RIGHT},
-        {"on chip", OUT_RIGHT},    {"streamed", OUT_RIGHT},   {"in", OUT_RIGHT},
-        {"out", OUT_RIGHT},
+        {"#", OUT_RIGHT},       {"TPU", OUT_RIGHT},     {"ops", OUT_RIGHT},
+        {"service", OUT_RIGHT}, {"latency", OUT_RIGHT}, {"compute", OUT_RIGHT},
+        {"stream", OUT_RIGHT},  {"links", OUT_RIGHT},   {"host", OUT_RIGHT},
+        {"slack", OUT_RIGHT},   {"kept", OUT_RIGHT},    {"sent", OUT_RIGHT},
+        {"in", OUT_RIGHT},      {"out", OUT_RIGHT},
     };
     const struct atoll_pipeline *pipe = &p->pipelines[i];
     struct out_table t;
     out_text("\npipeline %u: %s, latency %.3f ms, interval %.3f ms\n", i + 1,
              p->models[pipe->model].path, pipe->latency_us / 1000, pipe->interval_us / 1000);
+    out_text("(stages; times in ms; bytes of parameters kept on chip and sent each time, of inputs "
+             "and outputs)\n");
     out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
     for (uint32_t s = 0; s < pipe->n_stages; s++) {
-        add_stage_row(&t, &pipe->stages[s], s + 1);
+        add_stage_row(&t, pipe, s);
     }
     return out_table_print(&t, err);
 }
@@ -113,7 +117,7 @@ static int print_pipelines(const struct atoll_plan *p, struct atoll_err *err)
 static void print_sentence(const char *text)
 {
     if (text) {
-        out_text("- %s\n", text);
+        out_wrapped(2, "- %s", text);
     }
 }
 
@@ -137,21 +141,47 @@ int show_plan(const struct atoll_plan *p, const struct atoll_board *b, struct at
 
 /* ------------------------------------------------------------------ comparison */
 
-static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, uint32_t i)
+/* Reasons why strategies do not apply, each shown once below the table. */
+struct reasons {
+    const char *text[64];
+    uint32_t n;
+};
+
+static uint32_t reason_number(struct reasons *r, const char *why)
 {
-    static const char *const names[] = {"latency", "throughput", "energy"};
+    uint32_t i = 0;
+    while (i < r->n && strcmp(r->text[i], why) != 0) {
+        i++;
+    }
+    if (i == r->n && r->n < sizeof r->text / sizeof r->text[0]) {
+        r->text[r->n++] = why;
+    }
+    return i + 1;
+}
+
+/* "latency, energy" for a plan that is best in both. */
+static const char *best_in(const struct atoll_comparison *c, uint32_t i, char buf[64])
+{
+    buf[0] = '\0';
+    for (unsigned o = 0; o < 3; o++) {
+        const size_t at = strlen(buf);
+        if (c->best[o] == (int32_t)i) {
+            snprintf(buf + at, 64 - at, "%s%c", at ? " " : "",
+                     atoll_objective_name((enum atoll_objective)o)[0] - 'a' + 'A');
+        }
+    }
+    return buf;
+}
+
+static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, uint32_t i,
+                         struct reasons *reasons)
+{
     const struct atoll_plan *p = c->plans[i];
     uint64_t streamed = 0;
-    char best[96] = "";
+    char best[64];
     for (uint32_t k = 0; k < p->n_pipelines; k++) {
         for (uint32_t s = 0; s < p->pipelines[k].n_stages; s++) {
             streamed += p->pipelines[k].stages[s].cost.off_chip_bytes;
-        }
-    }
-    for (unsigned o = 0; o < 3; o++) {
-        const size_t at = strlen(best);
-        if (c->best[o] == (int32_t)i) {
-            snprintf(best + at, sizeof best - at, "%s%s", at ? ", " : "best ", names[o]);
         }
     }
     out_cell(t, "%s", p->strategy);
@@ -162,35 +192,69 @@ static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, 
     out_cell_number(t, "%.2f", p->energy_mj);
     if (p->skipped) {
         out_cell(t, "-");
-    } else {
-        out_cell_bytes(t, streamed);
+        out_cell(t, "-");
+        out_cell(t, "does not apply [%u]", reason_number(reasons, p->skipped));
+        return;
     }
-    if (isfinite(p->gap_frac) && !p->skipped) {
-        const size_t at = strlen(best);
-        snprintf(best + at, sizeof best - at, "%sproven within %.2g %%", at ? ", " : "",
-                 100 * p->gap_frac);
+    out_cell_short_bytes(t, streamed);
+    out_cell_number(t, "%.2g%%", 100 * p->gap_frac);
+    out_cell(t, "%s", best_in(c, i, best));
+}
+
+static void print_reasons(const struct reasons *r)
+{
+    if (r->n) {
+        out_text("\nDo not apply:\n");
     }
-    out_cell(t, "%s", p->skipped ? p->skipped : best);
+    for (uint32_t i = 0; i < r->n; i++) {
+        out_wrapped(4, "[%u] %s", i + 1, r->text[i]);
+    }
+}
+
+/* "vendor and partition: edgetpu_compiler; smallest_resident: LAAS" */
+static void print_rules(const struct atoll_comparison *c)
+{
+    struct atoll_buf b = {0};
+    const char *last = NULL;
+    for (uint32_t i = 0; i < c->n_plans; i++) {
+        const struct atoll_plan *p = c->plans[i];
+        const bool partition = strncmp(p->strategy, "partition:", 10) == 0;
+        if (p->rule_of && (!partition || !last || strncmp(last, "partition:", 10) != 0)) {
+            atoll_buf_printf(&b, "%s%s of %s", last ? ", " : "",
+                             partition ? "partition" : p->strategy, p->rule_of);
+            last = p->strategy;
+        }
+    }
+    if (b.data && !b.failed) {
+        out_wrapped(2,
+                    "Best in: L latency, T throughput, E energy. Gap: to the bound that is "
+                    "proven. Rules of others: %s.",
+                    b.data);
+    }
+    atoll_buf_finish(&b);
 }
 
 int show_comparison(const struct atoll_comparison *c, const struct atoll_board *b,
                     struct atoll_err *err)
 {
     static const struct out_column columns[] = {
-        {"strategy", OUT_LEFT},      {"TPUs", OUT_RIGHT},
-        {"latency ms", OUT_RIGHT},   {"worst ms", OUT_RIGHT},
-        {"inferences/s", OUT_RIGHT}, {"energy mJ", OUT_RIGHT},
-        {"streamed", OUT_RIGHT},     {"", OUT_LEFT},
+        {"strategy", OUT_LEFT}, {"TPUs", OUT_RIGHT},  {"latency ms", OUT_RIGHT},
+        {"worst", OUT_RIGHT},   {"per s", OUT_RIGHT}, {"mJ", OUT_RIGHT},
+        {"sent", OUT_RIGHT},    {"gap", OUT_RIGHT},   {"best in", OUT_LEFT},
     };
     struct out_table t;
+    struct reasons reasons = {.n = 0};
     if (c->n_plans) {
         out_text("%u TPUs of %s, all figures computed\n\n", c->plans[0]->tpus, b->title);
     }
     out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
     for (uint32_t i = 0; i < c->n_plans; i++) {
-        add_plan_row(&t, c, i);
+        add_plan_row(&t, c, i, &reasons);
     }
     int code = out_table_print(&t, err);
+    print_reasons(&reasons);
+    out_text("\n");
+    print_rules(c);
     for (unsigned o = 0; o < 3 && code == 0; o++) {
         const struct atoll_plan *p = c->best[o] < 0 ? NULL : c->plans[c->best[o]];
         if (p) {

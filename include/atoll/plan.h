@@ -228,22 +228,22 @@ struct atoll_whatif {
     double kept, best;  ///< figure of the objective: of the plan as it is, and of the best plan on
                         ///< that platform
     double gap_frac;    ///< of the best, as in atoll_plan
-    bool another; ///< the best is another arrangement and better by more than 0.1 %
-    char shape[160]; ///< of the best: "4 stages on 3+1+1+1 TPUs"
+    bool another;       ///< the best is another arrangement and better by more than 0.1 %
+    char shape[160];    ///< of the best: "4 stages on 3+1+1+1 TPUs"
 };
 #define ATOLL_WHATIFS_MAX 12
-/** What would change the choice: links, host and clock of other speeds, one TPU less. Each change is
- * planned anew with `exact`, and the plan costed as it stands. *n is 0 for requests with rates or an
- * oracle of their own. */
+/** What would change the choice: links, host and clock of other speeds, one TPU less. Each change
+ * is planned anew with `exact`, and the plan costed as it stands. *n is 0 for requests with rates
+ * or an oracle of their own. */
 ATOLL_API int atoll_plan_whatif(const struct atoll_plan_request *r, const struct atoll_plan *p,
                                 struct atoll_whatif out[ATOLL_WHATIFS_MAX], uint32_t *n,
                                 struct atoll_err *err);
 /** Where the choice changes with the rate of the inputs. */
 struct atoll_rate_limit {
-    double rate_hz; ///< latency: above it the plan cannot keep up and `other` can; throughput: up to
-                    ///< it `other` serves too and answers sooner; energy: up to it `other` serves
-                    ///< too with less energy above idle. NAN: nothing changes the choice
-    int32_t other;  ///< index in the comparison, -1
+    double rate_hz; ///< latency: above it the plan cannot keep up and `other` can; throughput: up
+                    ///< to it `other` serves too and answers sooner; energy: up to it `other`
+                    ///< serves too with less energy above idle. NAN: nothing changes the choice
+    int32_t other;       ///< index in the comparison, -1
     double kept, better; ///< what is compared: of the plan, and of `other` (1/s, us, mJ)
 };
 /** Of plan number `plan` of a comparison whose objective is `o`. */

@@ -21,7 +21,7 @@ static const struct change {
     {"host_twice", "the host's calls took half the time", CHANGED_HOST, 0.5},
     {"host_half", "the host's calls took twice the time", CHANGED_HOST, 2},
     {"clock_half", "the TPUs ran at half the clock", CHANGED_CLOCK, 0.5},
-    {"one_tpu_less", "one TPU less were used", CHANGED_TPUS, 1},
+    {"one_tpu_less", "there were one TPU less", CHANGED_TPUS, 1},
 };
 
 static void scale(struct atoll_quantity *q, double factor)
@@ -125,7 +125,7 @@ static int try_change(const struct atoll_plan_request *r, const struct atoll_pla
     struct atoll_plan *best = NULL;
     change_board(&board, c);
     q.board = &board;
-    q.tpus = p->tpus - (c->what == CHANGED_TPUS);
+    q.tpus = c->what == CHANGED_TPUS ? p->tpus_used - 1 : p->tpus;
     *w = (struct atoll_whatif){.change = c->name, .text = c->text, .kept = NAN, .best = NAN};
     int code = atoll__planner_init(&pl, &q, err);
     if (code) {
@@ -139,8 +139,8 @@ static int try_change(const struct atoll_plan_request *r, const struct atoll_pla
         const bool more = r->objective == ATOLL_OBJECTIVE_THROUGHPUT;
         w->best = atoll__plan_value(best, r->objective);
         w->gap_frac = best->gap_frac;
-        w->another = isnan(w->kept) ||
-                     (more ? w->best / w->kept : w->kept / w->best) > 1 + BETTER_FRAC;
+        w->another =
+            isnan(w->kept) || (more ? w->best / w->kept : w->kept / w->best) > 1 + BETTER_FRAC;
         atoll_plan_shape(best, w->shape);
     }
     atoll_plan_close(&best);
@@ -158,7 +158,7 @@ int atoll_plan_whatif(const struct atoll_plan_request *r, const struct atoll_pla
         return 0;
     }
     for (size_t i = 0; i < sizeof changes / sizeof changes[0] && code == 0; i++) {
-        if (changes[i].what == CHANGED_TPUS && p->tpus <= r->n_models) {
+        if (changes[i].what == CHANGED_TPUS && p->tpus_used <= r->n_models) {
             continue;
         }
         code = try_change(r, p, &changes[i], &out[*n], err);

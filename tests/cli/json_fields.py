@@ -174,6 +174,47 @@ def split_and_compile():
     assert one['segments'][0]['off_chip_bytes'] > 0, 'ResNet-50 does not fit one TPU'
 
 
+FIGURE = {'predicted': NUMBER, 'predicted_u95': NUMBER, 'found': NUMBER, 'found_u95': NUMBER,
+          'error_frac': NUMBER, 'confirmed': bool}
+DRAWN = {'objective': str, 'error_frac': NUMBER, 'draws': int, 'seed': int, 'won_frac': NUMBER,
+         'regret_mean_frac': NUMBER, 'regret_worst_frac': NUMBER}
+
+
+def checked_plans():
+    """Plans with what runs, drawn errors and changed platforms say about them."""
+    args = ('plan', 'zoo:resnet50', '--tpus', '4', '--objective', 'throughput', '--seed', '3',
+            '--verify', '--why', '--draws', '50')
+    j = answer('plan', *args, '--compare', '--robust', 'mean')
+    exact = [p for p in j['plans'] if p['strategy'].split(':')[0] == 'exact']
+    assert {p['objective'] for p in exact if 'draw' not in p['strategy']} == {
+        'latency', 'throughput', 'energy'}
+    rules = {p['strategy']: p['rule_of'] for p in j['plans']}
+    for rule in ('libcoral_profiled', 'depth_balanced', 'replicated_bottleneck', 'vendor'):
+        assert isinstance(rules[rule], str), rule
+    assert rules['exact'] is None
+    for p in j['plans']:
+        if not p['skipped']:
+            assert p['verified']['origin'] == 'simulated'
+            for name in ('latency_us', 'throughput_hz', 'energy_mj'):
+                fields('verified ' + name, p['verified'][name], FIGURE)
+                assert abs(p['verified'][name]['error_frac']) < 0.5, p['strategy']
+            fields('sensitivity', p['sensitivity'], DRAWN)
+            for stages in (q['stages'] for q in p['pipelines']):
+                assert all(-1e-9 <= s['slack_frac'] < 1 for s in stages)
+    means = [p['sensitivity']['regret_mean_frac'] for p in j['plans'] if not p['skipped']]
+    chosen = j['plans'][j['chosen']]
+    assert chosen['sensitivity']['regret_mean_frac'] == min(means)
+    changes = {c['change']: c for c in chosen['changes']}
+    assert set(changes) >= {'link_twice', 'link_half', 'host_twice', 'host_half', 'clock_half',
+                            'one_tpu_less'}, changes
+    assert changes['clock_half']['best'] < chosen['throughput_hz'] < changes['link_twice']['best']
+    assert changes['one_tpu_less']['kept'] is None
+    single = answer('plan', *args)
+    fields('verified', single['verified']['energy_mj'], FIGURE)
+    assert run(*args, '--json') == run(*args, '--json'), 'the same seed gives the same answer'
+    run('plan', 'zoo:resnet50', '--strategy', 'vendor', '--robust', 'mean', code=2)
+
+
 def plans():
     n_ops = len(answer('info', 'info', 'zoo:resnet50')['operators'])
     for strategy in ('single', 'replicas', 'vendor', 'partition:2+2', 'smallest_resident'):
@@ -190,6 +231,7 @@ def plans():
         key = {'latency': 'latency_us', 'throughput': 'throughput_hz', 'energy': 'energy_mj'}[objective]
         values = [p[key] for p in j['plans'] if p[key] is not None]
         assert j['plans'][j['best'][objective]][key] == better(values), objective
+    checked_plans()
     j = answer('plan', 'plan', 'zoo:dense_chain?units=1000', '--tpus', '4', '--strategy', 'vendor', code=1)
     assert j['skipped'] and j['energy_mj'] is None
     answer('plan', 'plan', 'zoo:resnet50', '--cuts', '10,20,40', '-o', 'plan.json')
