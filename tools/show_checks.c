@@ -8,6 +8,11 @@
 static void print_figure(const char *name, const char *unit, const struct atoll_verified_figure *f,
                          double scale)
 {
+    if (isnan(f->predicted)) {
+        out_text("  %-11s saturated ran %.3f +/- %.2g %s; the plan speaks of its rates\n", name,
+                 f->found * scale, f->found_u95 * scale, unit);
+        return;
+    }
     out_text("  %-11s planned %.3f +/- %.3g %s, ran %.3f +/- %.2g (%+.1f %%): %s\n", name,
              f->predicted * scale, f->predicted_u95 * scale, unit, f->found * scale,
              f->found_u95 * scale, 100 * (f->found / f->predicted - 1),

@@ -133,7 +133,8 @@ struct atoll_verification {
     uint32_t repeats;
     struct atoll_verified_figure latency_us;    ///< one input at a time: median
     struct atoll_verified_figure throughput_hz; ///< saturated
-    struct atoll_verified_figure energy_mj;     ///< saturated, for each inference
+    struct atoll_verified_figure energy_mj;     ///< saturated, for each inference; a plan for rates
+                                                ///< predicts another energy: then NAN there
 };
 /** Runs a plan as its figures say it runs. ATOLL_EUSAGE: the plan does not apply; else as
  * atoll_run. */

@@ -243,7 +243,7 @@ struct atoll_rate_limit {
     double rate_hz; ///< latency: above it the plan cannot keep up and `other` can; throughput: up
                     ///< to it `other` serves too and answers sooner; energy: up to it `other`
                     ///< serves too with less energy above idle. NAN: nothing changes the choice
-    int32_t other;       ///< index in the comparison, -1
+    int32_t other;  ///< index in the comparison, -1
     double kept, better; ///< what is compared: of the plan, and of `other` (1/s, us, mJ)
 };
 /** Of plan number `plan` of a comparison whose objective is `o`. */

@@ -97,7 +97,8 @@ int atoll_verify(const struct atoll_verify_request *q, struct atoll_verification
     }
     v.latency_us = judge(p->latency_us, p->latency_u95_us, latency_us, n, 0);
     v.throughput_hz = judge(p->throughput_hz, p->throughput_u95_hz, hz, n, 0);
-    v.energy_mj = judge(p->energy_mj, p->energy_u95_mj, mj, n, meter_u95_mj);
+    const bool rated = p->n_models > 0 && p->models[0].rate_hz > 0;
+    v.energy_mj = judge(rated ? NAN : p->energy_mj, p->energy_u95_mj, mj, n, meter_u95_mj);
     *out = v;
     return 0;
 }
