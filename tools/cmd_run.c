@@ -13,6 +13,8 @@ struct run_opts {
     struct board_opts board;
     const char *device, *mode, *samples, *strategy, *meter;
     const char *input, *data, *labels, *output;
+    const char *energy_u95;
+    double meter_hz;
     uint64_t count, tpus, seed, top;
     unsigned compiler;
 };
@@ -68,6 +70,22 @@ static const struct opt opts[] = {
      .argument = "METER",
      .help = "none, synth (fed by the simulated board), serial:PORT or replay:FILE",
      .fallback = "synth on sim, else none"},
+    {.long_name = "meter-hz",
+     .type = OPT_REAL,
+     .offset = offsetof(struct run_opts, meter_hz),
+     .argument = "HZ",
+     .help = "Scans per second of the meter",
+     .fallback = "the meter's own",
+     .low = 1,
+     .high = 1e6},
+    {.long_name = "energy-u95",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct run_opts, energy_u95),
+     .argument = "P%",
+     .help = "Measure for so long that the energy is this certain (95 %); a short pass finds how "
+             "long that is",
+     .fallback = "as long as --count takes",
+     .example = "atoll run zoo:resnet50 --tpus 4 --mode saturated --energy-u95 2%"},
     {.long_name = "samples",
      .type = OPT_TEXT,
      .offset = offsetof(struct run_opts, samples),
@@ -114,8 +132,7 @@ static const struct opt opts[] = {
     COMPILER_OPT(struct run_opts),
     OPTS_END,
 };
-static const struct run_opts defaults = {
-    .device = "sim", .mode = "latency", .seed = 1, .top = 5};
+static const struct run_opts defaults = {.device = "sim", .mode = "latency", .seed = 1, .top = 5};
 
 /* All that a run stands on. */
 struct setup {
@@ -210,15 +227,10 @@ static int open_meter(struct call *call, struct setup *s)
 {
     const struct run_opts *o = call->opts;
     struct atoll_device_info info;
-    struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
-    struct atoll_meter_opts m = {.rails = rails, .seed = o->seed};
+    const struct atoll_meter_opts m = {.seed = o->seed, .rate_hz = o->meter_hz, .keep_scans = true};
     atoll_device_info(s->device, &info);
-    for (; m.n_rails < s->board->n_rails && m.n_rails < ATOLL_METER_RAILS_MAX; m.n_rails++) {
-        rails[m.n_rails].name = s->board->rails[m.n_rails].name;
-        rails[m.n_rails].volt = s->board->rails[m.n_rails].volt;
-    }
     const char *spec = o->meter ? o->meter : info.virtual_time ? "synth" : "none";
-    return atoll_meter_open(spec, &m, &s->meter, &call->err);
+    return atoll_run_meter_open(s->device, s->board, spec, &m, &s->meter, &call->err);
 }
 
 static int open_setup(struct call *call, struct setup *s)
@@ -291,6 +303,10 @@ static int execute(struct call *call, struct setup *s)
                                   .seed = o->seed};
     struct atoll_run_result r = {.n = 0};
     int code = atoll_workload_parse(o->mode, &q.workload, &call->err);
+    if (code == 0 && o->energy_u95) {
+        code = atoll_run_share_parse(o->energy_u95, &q.energy_u95_frac, &call->err);
+        code = code ? atoll_fail_at(&call->err, "option --energy-u95") : 0;
+    }
     q.workload.count = o->count ? (uint32_t)o->count : o->input ? 10 : 100;
     code = code ? code : open_image(call, s, &image);
     if (image.model) {
@@ -298,7 +314,7 @@ static int execute(struct call *call, struct setup *s)
     }
     code = code ? code : atoll_run(&q, &r, &call->err);
     if (code == 0) {
-        struct run_view v = {s->plan, s->board, &q.workload, o->device, &r, NULL};
+        struct run_view v = {s->plan, s->board, s->meter, &q.workload, o->device, &r, NULL};
         code = o->samples ? write_samples(call, &r) : 0;
         if (code == 0 && o->output) {
             code = run_image_write(&image, o->output, &call->err);

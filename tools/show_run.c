@@ -43,22 +43,6 @@ static json_t *stages_json(const struct run_view *v)
     return list;
 }
 
-static json_t *rails_json(const struct run_view *v)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < v->result->n_rails; i++) {
-        const struct atoll_energy *e = &v->result->rails[i];
-        json_t *j = json_object();
-        json_object_set_new(
-            j, "name", i < v->board->n_rails ? out_string(v->board->rails[i].name) : json_null());
-        atoll_json_set_number(j, "window_energy_mj", e->energy_mj);
-        atoll_json_set_number(j, "window_energy_u95_mj", e->u95_mj);
-        atoll_json_set_number(j, "mean_w", e->mean_w);
-        json_array_append_new(list, j);
-    }
-    return list;
-}
-
 static json_t *predicted_json(const struct atoll_plan *p)
 {
     json_t *j = json_object();
@@ -83,16 +67,11 @@ int show_run_json(struct call *call, const struct run_view *v)
     json_object_set_new(j, "count", json_integer((json_int_t)r->n));
     json_object_set_new(j, "latency_us", latency_json(r));
     atoll_json_set_number(j, "throughput_hz", r->throughput_hz);
-    atoll_json_set_number(j, "energy_mj", r->energy_mj);
-    atoll_json_set_number(j, "energy_u95_mj", r->energy_u95_mj);
-    atoll_json_set_number(j, "energy_idle_share_frac", r->energy_idle_share_frac);
-    atoll_json_set_number(j, "idle_w", r->idle_w);
-    atoll_json_set_number(j, "mean_w", r->mean_w);
+    show_energy_json(j, v);
     atoll_json_set_number(j, "temperature_max_c", r->temperature_max_c);
     json_object_set_new(j, "throttled", json_boolean(r->throttled));
     json_object_set_new(j, "outliers", json_integer((json_int_t)r->outliers));
     json_object_set_new(j, "stages", stages_json(v));
-    json_object_set_new(j, "rails", rails_json(v));
     json_object_set_new(j, "predicted", predicted_json(v->plan));
     if (v->top) {
         json_object_set(j, "top", v->top);
@@ -134,12 +113,7 @@ static void print_figures(const struct run_view *v)
     if (isfinite(r->throughput_hz)) {
         out_text("  throughput  %.2f inferences/s over %.3f s\n", r->throughput_hz, r->window_s);
     }
-    if (isfinite(r->energy_mj)) {
-        out_text("  energy      %.3f mJ +/- %.2g for each inference, %.0f %% of it idle power; "
-                 "%.3f W on average, %.3f W idle\n",
-                 r->energy_mj, r->energy_u95_mj, 100 * r->energy_idle_share_frac, r->mean_w,
-                 r->idle_w);
-    }
+    show_energy(v);
     if (isfinite(r->temperature_max_c)) {
         out_text("  heat        %.1f degC at most%s\n", r->temperature_max_c,
                  r->throttled ? "; the clock was throttled" : "");
@@ -199,7 +173,8 @@ int show_run(struct call *call, const struct run_view *v)
              atoll_origin_name(r->origin));
     print_figures(v);
     print_top(v->top);
-    const int code = print_stages(v, &call->err);
+    int code = print_stages(v, &call->err);
+    code = code ? code : show_energy_tables(v, &call->err);
     out_text("\n");
     if (strcmp(v->device, "cpu") == 0) {
         return code; /* the plan speaks of Edge TPUs */

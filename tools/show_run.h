@@ -13,6 +13,7 @@
 struct run_view {
     const struct atoll_plan *plan;
     const struct atoll_board *board;
+    const struct atoll_meter *meter; ///< NULL: none
     const struct atoll_workload *workload;
     const char *device;
     const struct atoll_run_result *result;
@@ -20,5 +21,10 @@ struct run_view {
 };
 int show_run(struct call *call, const struct run_view *v);
 int show_run_json(struct call *call, const struct run_view *v);
+
+/* show_energy.c: what the meter said. */
+void show_energy_json(json_t *j, const struct run_view *v);
+void show_energy(const struct run_view *v);
+int show_energy_tables(const struct run_view *v, struct atoll_err *err); ///< phases and states
 
 #endif

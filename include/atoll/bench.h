@@ -60,13 +60,39 @@ struct atoll_run_request {
     uint32_t queue_depth;  ///< bounded queue before each inner stage; 0: 2
     bool keep_timeline;    ///< of the first inference and the steady window
     uint32_t timeline_max; ///< spans at most; 0: 200 000. Later ones are left out
-    double idle_s;         ///< idle baseline before the run for the energy's idle share; 0: 0.2 s
+    double idle_s;         ///< idle baseline before the run, and cool-down behind it; 0: 0.2 s
+    /** Ranging: 95 % uncertainty of the energy asked for, as a share of it; 0: none. A short pass
+     *  finds how long the window must be; `count` is then the least. Not for cold starts. */
+    double energy_u95_frac;
+    double window_max_s; ///< longest window that ranging may choose; 0: 3600 s
 };
 struct atoll_stage_result {
     uint32_t pipeline, stage;
     uint64_t runs;
     double busy_us_mean, wait_us_mean; ///< per inference: on the TPU; in queues
     double busy_frac;                  ///< of the steady window
+};
+/** A stretch of a run, from its marker to the next one: "idle", "load" (creation and first
+ *  inference), "warm-up", "ranging", "steady", "drain", "cool-down". */
+struct atoll_phase_result {
+    const char *name;           ///< static
+    uint64_t from_ns, to_ns;    ///< device time
+    struct atoll_energy energy; ///< all rails; NAN: too short to be measured
+};
+#define ATOLL_PHASES_MAX 12
+/** Power of a state by regression of the meter's trace on the timeline of states
+ *  (docs/method-energy.md). */
+struct atoll_state_result {
+    double tpu_s;                    ///< seconds in it in the steady window, all TPUs together
+    double power_w, power_u95_w;     ///< idle: whole board; else one TPU above idle. NAN: not known
+    double energy_mj, energy_u95_mj; ///< per inference of the steady window
+    int with; ///< power not known since the state goes together with this one; -1
+};
+/** What the ranging pass found; all 0 without one. */
+struct atoll_ranging_result {
+    double asked_frac;         ///< energy_u95_frac of the request
+    double window_s, u95_frac; ///< of the pass
+    double needed_s;           ///< window chosen for it
 };
 /** Everything one run leaves. Owned; atoll_run_result_finish. Energy figures are NAN without a
  * meter. */
@@ -83,6 +109,14 @@ struct atoll_run_result {
     double window_s;                 ///< steady window
     double energy_mj, energy_u95_mj; ///< per inference
     double idle_w, mean_w, energy_idle_share_frac;
+    double energy_idle_mj, energy_idle_u95_mj;   ///< of it, what the idle board takes in the time
+    double energy_above_mj, energy_above_u95_mj; ///< of it, the rest; the zero cancels
+    struct atoll_ranging_result ranging;
+    struct atoll_phase_result phases[ATOLL_PHASES_MAX];
+    uint32_t n_phases; ///< 0 without a meter
+    struct atoll_state_result states[ATOLL_STATES];
+    bool states_known;      ///< false: no meter that keeps scans, or no change of state
+    double states_shift_us; ///< how much later the meter saw what the timeline says
     struct atoll_energy rails[ATOLL_METER_RAILS_MAX], total; ///< of the steady window
     uint32_t n_rails;
     double temperature_max_c;
@@ -101,10 +135,22 @@ struct atoll_run_result {
  *     the full system (not a latency);
  *   - rate, poisson: open loop, latency from the intended time of arrival;
  *   - cold: creation and the first inference, once; no samples, energy of that start.
- *  ATOLL_EUSAGE: skipped plan, bad workload, a TPU that the device has not; ATOLL_EDEVICE: an
- *  inference failed. */
+ *  ATOLL_EUSAGE: skipped plan, bad workload, a TPU that the device has not, a meter that lives in
+ *  another time; ATOLL_EDEVICE: an inference or the meter failed; ATOLL_ENO: the uncertainty asked
+ *  for cannot be had (which component is in the way, and how large it is). */
 ATOLL_API int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
                         struct atoll_err *err);
+/** An uncertainty asked for: "2%", "0.5 %" or "0.02", above 0 and at most 1. ATOLL_EUSAGE. */
+ATOLL_API int atoll_run_share_parse(const char *text, double *frac, struct atoll_err *err);
+/** Does the meter of that name fit the device: a simulated board feeds synth, a real one is
+ * measured in real time? ATOLL_EUSAGE with the reason. */
+ATOLL_API int atoll_run_meter_fits(const struct atoll_device *d, const char *meter,
+                                   struct atoll_err *err);
+/** Opens a meter for a device: a fed one on the rails of the board, others on their own. "none"
+ *  gives NULL. */
+ATOLL_API int atoll_run_meter_open(const struct atoll_device *d, const struct atoll_board *b,
+                                   const char *meter, const struct atoll_meter_opts *o,
+                                   struct atoll_meter **m, struct atoll_err *err);
 ATOLL_API void atoll_run_result_finish(struct atoll_run_result *r);
 
 /* ------------------------------------------------------------ verification */

@@ -72,6 +72,7 @@ struct atoll_meter_info {
     enum atoll_origin origin; ///< SIMULATED for synth, MEASURED for hardware
     double rate_hz;
     bool fed;                             ///< wants atoll_meter_feed
+    bool keeps_scans;                     ///< opened with keep_scans: there is a trace
     uint32_t n_rails;                     ///< rails that atoll_meter_energy fills
     const struct atoll_meter_rail *rails; ///< borrowed while the meter is open
 };

@@ -13,7 +13,7 @@
 /* The file as it stands. */
 struct raw {
     const char *name, *board, *device, *meter, *keep_trace, *keep_timeline, *clock, *runner,
-        *compiler;
+        *compiler, *energy_u95;
     const struct atoll_yaml *board_node, *models, *tpus, *strategies, *workloads;
     int64_t repeats, seed;
     double meter_hz;
@@ -89,13 +89,32 @@ static int check_device(const struct raw *raw, const struct atoll_yaml *root, st
 static int check_meter(const struct raw *raw, const struct atoll_yaml *root, struct atoll_err *err)
 {
     const char *m = raw->meter;
-    if (strcmp(m, "none") == 0 || strcmp(m, "synth") == 0 ||
-        (strncmp(m, "serial:", 7) == 0 && m[7]) || (strncmp(m, "replay:", 7) == 0 && m[7])) {
+    const bool names_nothing = strcmp(m, "serial:") == 0 || strcmp(m, "replay:") == 0 ||
+                               strcmp(m, "serial") == 0 || strcmp(m, "replay") == 0;
+    enum atoll_meter_time t;
+    struct atoll_err why = {0};
+    if (!names_nothing && atoll_meter_time_of(m, &t, &why) == 0) {
         return 0;
     }
-    return atoll_yaml_fail(
-        atoll_yaml_get(root, "meter"), err,
-        "\"%.60s\" is not known (none, synth, serial:PORT or replay:FILE expected)", m);
+    return atoll_yaml_fail(atoll_yaml_get(root, "meter"), err,
+                           "%.200s (such as none, synth, serial:PORT or replay:FILE expected)",
+                           names_nothing ? m : why.text);
+}
+
+static int read_energy_u95(struct atoll_experiment *e, const struct raw *raw,
+                           const struct atoll_yaml *root, struct atoll_err *err)
+{
+    struct atoll_err why = {0};
+    if (!raw->energy_u95) {
+        return 0;
+    }
+    if (atoll_run_share_parse(raw->energy_u95, &e->energy_u95_frac, &why)) {
+        return atoll_yaml_fail(atoll_yaml_get(root, "energy_u95"), err, "%.200s", why.text);
+    }
+    return strcmp(raw->meter, "none") == 0
+               ? atoll_yaml_fail(atoll_yaml_get(root, "energy_u95"), err,
+                                 "an uncertainty of energy needs a meter (meter: none)")
+               : 0;
 }
 
 /* ------------------------------------------------------------------ models */
@@ -408,6 +427,7 @@ static int read_raw(const struct atoll_yaml *root, struct raw *raw, struct atoll
         FIELD("device", STRING, device, false, 0, 0),
         FIELD("meter", STRING, meter, false, 0, 0),
         FIELD("meter_hz", DOUBLE, meter_hz, false, 1, 1e6),
+        FIELD("energy_u95", STRING, energy_u95, false, 0, 0),
         FIELD("models", NODE, models, true, 0, 0),
         FIELD("tpus", NODE, tpus, true, 0, 0),
         FIELD("strategies", NODE, strategies, true, 0, 0),
@@ -436,6 +456,7 @@ static int read_options(struct atoll_experiment *e, const struct raw *raw,
     rc = rc ? rc : choose(root, "compiler", raw->compiler, compiler_names, &compiler, err);
     rc = rc ? rc : check_device(raw, root, err);
     rc = rc ? rc : check_meter(raw, root, err);
+    rc = rc ? rc : read_energy_u95(e, raw, root, err);
     e->name = raw->name;
     e->device = raw->device;
     e->meter = raw->meter;

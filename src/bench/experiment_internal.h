@@ -38,6 +38,7 @@ struct atoll_experiment {
     enum atoll_compiler compiler;
     const char *device, *meter;
     double meter_hz;
+    double energy_u95_frac; ///< 0: windows are as long as their count takes
     struct atoll__subject *subjects;
     uint32_t n_subjects;
     uint32_t *tpus;

@@ -222,6 +222,10 @@ static int make_key(struct atoll_experiment *e, struct atoll_err *err)
                      atoll__experiment_clock(e), atoll__experiment_runner(e),
                      atoll__experiment_compiler(e), e->repeats, (unsigned long long)e->seed,
                      (int)e->keep_trace, (int)e->keep_timeline);
+    if (e->energy_u95_frac > 0) {
+        atoll_format_double(number, e->energy_u95_frac);
+        atoll_buf_printf(&b, "energy_u95 %s\n", number);
+    }
     for (uint32_t i = 0; i < e->n_subjects; i++) {
         atoll_buf_printf(&b, "model %s %s\n", e->subjects[i].spec, e->subjects[i].sha256);
     }

@@ -6,6 +6,7 @@
 #include "run_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 #define IDLE_S 0.2
 
@@ -41,15 +42,6 @@ int atoll__run_span(struct atoll__runner *r, const struct atoll_device_event *ev
     return 0;
 }
 
-static int mark(struct atoll__runner *r, const char *label, int32_t *marker)
-{
-    if (!r->metered) {
-        return 0;
-    }
-    *marker = atoll_meter_mark(r->q->meter, atoll_device_now_ns(r->q->device), label, r->err);
-    return *marker < 0 ? (int)*marker : 0;
-}
-
 static void look_at_tpus(struct atoll__runner *r)
 {
     for (uint32_t i = 0; i < r->info.n_tpus; i++) {
@@ -65,22 +57,31 @@ static void look_at_tpus(struct atoll__runner *r)
 int atoll__run_window(struct atoll__runner *r, int end)
 {
     r->counting = end == 0;
-    r->recording = r->q->keep_timeline && !end;
+    r->recording = r->q->keep_timeline && !end && strcmp(r->window, "steady") == 0;
     r->window_ns[end] = atoll_device_now_ns(r->q->device);
     look_at_tpus(r);
-    return mark(r, end ? "steady end" : "steady", &r->mark_steady[end]);
+    const int rc = atoll__run_phase(r, end ? "drain" : r->window);
+    r->window_mark[end] = r->metered ? r->phase_mark[r->out->n_phases - 1] : -1;
+    return rc;
 }
 
-static int baseline(struct atoll__runner *r)
+bool atoll__run_enough(const struct atoll__runner *r)
+{
+    return r->out->n >= r->count &&
+           atoll_device_now_ns(r->q->device) - r->window_ns[0] >= r->least_ns;
+}
+
+/* Nothing under way: before the run it is the floor of its power, behind it shows what heat left.
+ */
+static int rest(struct atoll__runner *r, const char *name)
 {
     const double idle_s = r->q->idle_s > 0 ? r->q->idle_s : IDLE_S;
     if (!r->metered) {
         return 0;
     }
-    int rc = mark(r, "idle", &r->mark_idle[0]);
+    const int rc = atoll__run_phase(r, name);
     const uint64_t until = atoll_device_now_ns(r->q->device) + (uint64_t)(idle_s * 1e9);
-    rc = rc ? rc : atoll_device_idle_until(r->q->device, until, r->err);
-    return rc ? rc : mark(r, "idle end", &r->mark_idle[1]);
+    return rc ? rc : atoll_device_idle_until(r->q->device, until, r->err);
 }
 
 /* Items side by side: the widest stage of each pipeline (copies of a whole model are replicas). */
@@ -113,14 +114,9 @@ static int start_pipes(struct atoll__runner *r)
     return rc;
 }
 
-static int phases(struct atoll__runner *r)
+int atoll__run_workload(struct atoll__runner *r)
 {
-    int rc = baseline(r);
-    const bool cold = r->q->workload.mode == ATOLL_WORK_COLD;
-    if (cold) {
-        rc = rc ? rc : atoll__run_window(r, 0); /* the start itself is what is measured */
-    }
-    rc = rc ? rc : start_pipes(r);
+    const int rc = atoll__run_phase(r, "warm-up");
     if (rc) {
         return rc;
     }
@@ -135,7 +131,29 @@ static int phases(struct atoll__runner *r)
     case ATOLL_WORK_COLD:
         break;
     }
-    return atoll__run_window(r, 1);
+    return 0;
+}
+
+static int phases(struct atoll__runner *r)
+{
+    int rc = rest(r, "idle");
+    r->idle_mark[0] = r->metered && !rc ? r->phase_mark[0] : -1;
+    r->count = r->q->workload.count;
+    r->window = "steady";
+    if (r->q->workload.mode == ATOLL_WORK_COLD) { /* the start itself is what is measured */
+        rc = rc ? rc : atoll__run_window(r, 0);
+        r->idle_mark[1] = r->window_mark[0];
+        rc = rc ? rc : start_pipes(r);
+        rc = rc ? rc : atoll__run_window(r, 1);
+    } else {
+        rc = rc ? rc : atoll__run_phase(r, "load");
+        r->idle_mark[1] = r->metered && !rc ? r->phase_mark[r->out->n_phases - 1] : -1;
+        rc = rc ? rc : start_pipes(r);
+        rc = rc ? rc : atoll__run_range(r);
+        rc = rc ? rc : atoll__run_workload(r);
+    }
+    rc = rc ? rc : rest(r, "cool-down");
+    return rc ? rc : atoll__run_phase(r, NULL);
 }
 
 static int figures(struct atoll__runner *r)
@@ -153,40 +171,6 @@ static int figures(struct atoll__runner *r)
     return rc ? rc : atoll__run_stage_figures(r);
 }
 
-static int connect_meter(struct atoll__runner *r)
-{
-    if (!r->q->meter) {
-        return 0;
-    }
-    struct atoll_meter_info info;
-    atoll_meter_info(r->q->meter, &info);
-    int rc = atoll_meter_start(r->q->meter, atoll_device_now_ns(r->q->device), r->err);
-    if (rc) {
-        return rc;
-    }
-    r->metered = true;
-    r->out->n_rails = info.n_rails;
-    if (info.fed) {
-        rc = atoll_device_rail_sink(r->q->device, atoll_meter_feed, r->q->meter, r->err);
-    }
-    return rc;
-}
-
-static int disconnect_meter(struct atoll__runner *r, int rc)
-{
-    if (!r->metered) {
-        return rc;
-    }
-    struct atoll_meter_info info;
-    atoll_meter_info(r->q->meter, &info);
-    if (info.fed) {
-        (void)atoll_device_rail_sink(r->q->device, NULL, NULL, NULL);
-    }
-    const int stop =
-        atoll_meter_stop(r->q->meter, atoll_device_now_ns(r->q->device), rc ? NULL : r->err);
-    return rc ? rc : stop;
-}
-
 static int check(const struct atoll_run_request *q, struct atoll_err *err)
 {
     const struct atoll_workload *w = &q->workload;
@@ -201,6 +185,15 @@ static int check(const struct atoll_run_request *q, struct atoll_err *err)
         !(w->hz > 0 && w->hz <= 1e6)) {
         return atoll_fail(err, ATOLL_EUSAGE,
                           "the rate is %g Hz (above 0, at most 1000000 expected)", w->hz);
+    }
+    if (q->energy_u95_frac < 0 || q->energy_u95_frac > 1 ||
+        (q->energy_u95_frac > 0 && (!q->meter || w->mode == ATOLL_WORK_COLD))) {
+        return atoll_fail(err, ATOLL_EUSAGE, "an uncertainty of energy (%g) %s", q->energy_u95_frac,
+                          q->energy_u95_frac < 0 || q->energy_u95_frac > 1
+                              ? "is a share of it, above 0, at most 1"
+                          : q->meter ? "needs a window whose length can be chosen; a cold start is "
+                                       "as long as it is"
+                                     : "needs a meter");
     }
     return 0;
 }
@@ -223,6 +216,11 @@ struct atoll_run_result atoll__run_no_result(void)
                                      .idle_w = NAN,
                                      .mean_w = NAN,
                                      .energy_idle_share_frac = NAN,
+                                     .energy_idle_mj = NAN,
+                                     .energy_idle_u95_mj = NAN,
+                                     .energy_above_mj = NAN,
+                                     .energy_above_u95_mj = NAN,
+                                     .states_shift_us = NAN,
                                      .temperature_max_c = NAN};
 }
 
@@ -238,9 +236,9 @@ int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
     atoll_arena_init(&r.arena);
     atoll_device_info(q->device, &r.info);
     result.origin = r.info.origin;
-    rc = connect_meter(&r);
+    rc = atoll__run_meter_connect(&r);
     rc = rc ? rc : phases(&r);
-    rc = disconnect_meter(&r, rc);
+    rc = atoll__run_meter_disconnect(&r, rc);
     rc = rc ? rc : figures(&r);
     atoll__run_free(&r);
     if (rc) {

@@ -63,46 +63,14 @@ double atoll__run_throughput(const struct atoll__runner *r)
     double hz = 0;
     for (uint32_t i = 0; i < r->n_pipes; i++) {
         const struct atoll__pipe *p = &r->pipes[i];
-        const size_t intervals = p->n_done > 0 ? (p->n_done - 1) / p->replicas_max * p->replicas_max
-                                               : 0;
+        const size_t intervals =
+            p->n_done > 0 ? (p->n_done - 1) / p->replicas_max * p->replicas_max : 0;
         if (intervals == 0) {
             return NAN;
         }
         hz += (double)intervals * 1e9 / (double)(p->done_ns[intervals] - p->done_ns[0]);
     }
     return hz;
-}
-
-int atoll__run_energy_figures(struct atoll__runner *r, uint64_t inferences)
-{
-    struct atoll_run_result *o = r->out;
-    if (!r->metered) {
-        return 0;
-    }
-    struct atoll_energy idle = {0};
-    struct atoll_err gap = {0};
-    int rc = atoll_meter_energy(r->q->meter, r->mark_steady[0], r->mark_steady[1], o->rails,
-                                &o->total, &gap);
-    if (rc &&
-        rc !=
-            ATOLL_ENO) { /* ENO: scans were lost; the figures stand and lost_scans says how many */
-        return atoll_fail(r->err, rc, "energy of the steady window: %s", gap.text);
-    }
-    rc = atoll_meter_energy(r->q->meter, r->mark_idle[0], r->mark_idle[1], NULL, &idle, &gap);
-    if (rc && rc != ATOLL_ENO) {
-        return atoll_fail(r->err, rc, "energy of the idle window: %s", gap.text);
-    }
-    /* Saturated: work under way at the window's ends cancels only in the mean, so power over
-     * rate. */
-    const double per = r->q->workload.mode == ATOLL_WORK_SATURATED
-                           ? 1.0 / (o->throughput_hz * o->total.seconds)
-                           : 1.0 / (double)inferences;
-    o->energy_mj = o->total.energy_mj * per;
-    o->energy_u95_mj = o->total.u95_mj * per;
-    o->mean_w = o->total.mean_w;
-    o->idle_w = idle.mean_w;
-    o->energy_idle_share_frac = idle.mean_w / o->total.mean_w;
-    return 0;
 }
 
 int atoll__run_stage_figures(struct atoll__runner *r)

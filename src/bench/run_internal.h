@@ -6,6 +6,8 @@
 #ifndef ATOLL_RUN_INTERNAL_H
 #define ATOLL_RUN_INTERNAL_H
 
+#include "state_fit.h"
+
 #include <atoll/bench.h>
 
 #define ATOLL__RUN_NOBODY UINT32_MAX
@@ -81,10 +83,19 @@ struct atoll__runner {
     bool counting;  ///< in the steady window
     bool recording; ///< spans of the timeline
     size_t cap_samples, cap_spans;
-    /* meter */
-    bool metered;
-    int32_t mark_idle[2], mark_steady[2];
+    uint32_t count;     ///< samples of the window, at least
+    uint64_t least_ns;  ///< length of the window, at least
+    const char *window; ///< its phase: "ranging" or "steady"
     uint64_t window_ns[2];
+    /* meter */
+    bool metered, live; ///< live: it measures in real time
+    uint64_t advanced_ns;
+    int32_t phase_mark[ATOLL_PHASES_MAX + 1]; ///< where each phase begins, and the end of the last
+    int32_t window_mark[2];                   ///< of the last window
+    int32_t idle_mark[2];
+    struct atoll__state_log states;
+    bool watching;       ///< states are noted
+    bool states_by_done; ///< the device does not tell them: made of DONE events
 };
 /** What one event of the device brought. */
 struct atoll__happened {
@@ -120,16 +131,34 @@ int atoll__run_saturated(struct atoll__runner *r);
 int atoll__run_open(struct atoll__runner *r);
 
 /* run.c */
-int atoll__run_window(struct atoll__runner *r,
-                      int end); ///< opens (0) or closes (1) the steady window
+int atoll__run_window(struct atoll__runner *r, int end); ///< opens (0) or closes (1) the window
+/** The samples asked for are there, and the window is as long as it must be. */
+bool atoll__run_enough(const struct atoll__runner *r);
+int atoll__run_workload(struct atoll__runner *r); ///< warm-up, one window, drain
 int atoll__run_sample(struct atoll__runner *r, double latency_us);
 int atoll__run_span(struct atoll__runner *r, const struct atoll_device_event *ev,
                     const struct atoll__place *at, uint64_t number);
 
+/* run_meter.c */
+int atoll__run_meter_connect(struct atoll__runner *r);
+/** `rc` is how the run went; a failure of the meter comes after it. */
+int atoll__run_meter_disconnect(struct atoll__runner *r, int rc);
+/** Ends the phase at hand and begins another. Without a meter nothing happens. */
+int atoll__run_phase(struct atoll__runner *r, const char *name);
+/** Now and then: takes in what a meter in real time has sent. */
+int atoll__run_meter_attend(struct atoll__runner *r);
+
+/* run_ranging.c: a short window, and from it the length of the one that counts. */
+int atoll__run_range(struct atoll__runner *r);
+
+/* run_energy.c */
+int atoll__run_energy_figures(struct atoll__runner *r, uint64_t inferences);
+/** States that a DONE event tells of. */
+void atoll__run_states_of(struct atoll__runner *r, const struct atoll_device_event *ev);
+
 /* run_figures.c */
 int atoll__run_latency_figures(struct atoll__runner *r);
 double atoll__run_throughput(const struct atoll__runner *r);
-int atoll__run_energy_figures(struct atoll__runner *r, uint64_t inferences);
 int atoll__run_stage_figures(struct atoll__runner *r);
 
 #endif

@@ -62,7 +62,7 @@ int atoll__run_closed(struct atoll__runner *r)
     const uint32_t best = r->order[0];
     int rc = warm_up(r, best);
     rc = rc ? rc : atoll__run_window(r, 0);
-    for (uint32_t i = 0; i < r->q->workload.count && !rc; i++) {
+    while (!rc && !atoll__run_enough(r)) {
         double us = 0;
         rc = atoll__run_single(r, best, &us);
         rc = rc ? rc : atoll__run_sample(r, us);
@@ -127,7 +127,7 @@ int atoll__run_saturated(struct atoll__runner *r)
         r->pipes[i].completed = 0;
         rc = fill_up(r, i);
     }
-    while (!rc && (r->out->n < r->q->workload.count || !all_known(r))) {
+    while (!rc && (!r->counting || !atoll__run_enough(r) || !all_known(r))) {
         struct atoll__happened h = {0};
         rc = atoll__run_step(r, &h);
         if (!rc && h.idle) {
@@ -211,12 +211,14 @@ int atoll__run_open(struct atoll__runner *r)
     for (uint32_t i = 0; i < r->n_pipes; i++) {
         warm += r->pipes[i].n_stages * r->pipes[i].replicas_max;
     }
-    struct arrivals a = {.total = (size_t)warm + r->q->workload.count,
+    const double least = ceil((double)r->least_ns / 1e9 * r->q->workload.hz);
+    const size_t count = least > r->count ? (size_t)least : r->count;
+    struct arrivals a = {.total = (size_t)warm + count,
                          .next_ns = (double)atoll_device_now_ns(r->q->device)};
     atoll_rng_seed(&a.rng, r->q->seed);
     const uint64_t first = r->next_number + warm; /* items are numbered in the order of arrival */
     int rc = schedule(r, &a);
-    while (!rc && r->out->n < r->q->workload.count) {
+    while (!rc && r->out->n < count) {
         struct atoll__happened h = {0};
         rc = atoll__run_step(r, &h);
         if (!rc && h.timer) {

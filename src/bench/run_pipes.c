@@ -143,6 +143,7 @@ void atoll__run_free(struct atoll__runner *r)
     }
     atoll_free(r->places);
     atoll_free(r->items);
+    atoll_free(r->states.changes);
     atoll_arena_finish(&r->arena);
 }
 
@@ -277,6 +278,9 @@ static int finished(struct atoll__runner *r, struct atoll__place at,
     const uint32_t index = replica->item;
     struct atoll__item *item = &r->items[index];
     count_stage(r, s, item, ev);
+    if (r->states_by_done) {
+        atoll__run_states_of(r, ev);
+    }
     int rc = r->recording ? atoll__run_span(r, ev, &at, item->number) : 0;
     item->ready_ns = ev->time_ns;
     if (at.stage + 1 == p->n_stages) {
@@ -301,7 +305,8 @@ static int finished(struct atoll__runner *r, struct atoll__place at,
 int atoll__run_step(struct atoll__runner *r, struct atoll__happened *h)
 {
     struct atoll_device_event ev = {0};
-    const int rc = atoll_device_next(r->q->device, &ev, r->err);
+    int rc = atoll__run_meter_attend(r);
+    rc = rc ? rc : atoll_device_next(r->q->device, &ev, r->err);
     if (rc) {
         return rc;
     }

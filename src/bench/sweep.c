@@ -41,20 +41,6 @@ struct sweep {
 
 /* ----------------------------------------------------------------- one unit */
 
-static int open_meter(const struct atoll_experiment *e, uint64_t seed, bool keep,
-                      struct atoll_meter **m, struct atoll_err *err)
-{
-    struct atoll_meter_rail rails[ATOLL_METER_RAILS_MAX];
-    const uint32_t n =
-        e->board->n_rails < ATOLL_METER_RAILS_MAX ? e->board->n_rails : ATOLL_METER_RAILS_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        rails[i] = (struct atoll_meter_rail){e->board->rails[i].name, e->board->rails[i].volt};
-    }
-    const struct atoll_meter_opts o = {
-        .rails = rails, .n_rails = n, .rate_hz = e->meter_hz, .seed = seed, .keep_scans = keep};
-    return atoll_meter_open(e->meter, &o, m, err);
-}
-
 static bool keeps(enum atoll__keep what, const struct atoll__unit *u)
 {
     return what == ATOLL__KEEP_ALL || (what == ATOLL__KEEP_FIRST && u->repeat == 0);
@@ -87,14 +73,19 @@ static int run_unit(const struct atoll_experiment *e, const struct atoll__unit *
                                                   .seed = atoll_seed_mix(seed, 1),
                                                   .share = e->share};
     struct atoll_device *device = NULL;
-    int rc = open_meter(e, atoll_seed_mix(seed, 2), keeps(e->keep_trace, u), &out->meter, err);
-    rc = rc ? rc : atoll_device_open(e->device, &device_opts, &device, err);
+    const struct atoll_meter_opts meter_opts = {
+        .rate_hz = e->meter_hz, .seed = atoll_seed_mix(seed, 2), .keep_scans = true};
+    int rc = atoll_device_open(e->device, &device_opts, &device, err);
+    rc = rc ? rc : atoll_run_meter_open(device, e->board, e->meter, &meter_opts, &out->meter, err);
     if (!rc) {
+        const struct atoll_workload *w = &e->workloads[u->workload];
+        const bool cold = w->mode == ATOLL_WORK_COLD; /* as long as it is */
         const struct atoll_run_request q = {.device = device,
+                                            .energy_u95_frac = cold ? 0 : e->energy_u95_frac,
                                             .meter = out->meter,
                                             .plan = t->plan,
                                             .models = costs,
-                                            .workload = e->workloads[u->workload],
+                                            .workload = *w,
                                             .seed = atoll_seed_mix(seed, 3),
                                             .keep_timeline = keeps(e->keep_timeline, u),
                                             .timeline_max = TIMELINE_SPANS_MAX};
@@ -287,13 +278,9 @@ static int look_at_device(struct sweep *w, char version[128], struct atoll_err *
     atoll_device_info(d, &info);
     w->virtual_time = info.virtual_time;
     (void)snprintf(version, 128, "%s", info.version);
+    const int fits = atoll_run_meter_fits(d, e->meter, err);
     atoll_device_close(&d);
-    if (!info.virtual_time && strcmp(e->meter, "synth") == 0) {
-        return atoll_fail(err, ATOLL_EUSAGE,
-                          "%s: meter synth hears simulated boards only; device %s is real", e->path,
-                          e->device);
-    }
-    return 0;
+    return fits ? atoll_fail_at(err, "%s", e->path) : 0;
 }
 
 static int choose_units(struct sweep *w, const struct atoll_run_set *have, struct atoll_err *err)

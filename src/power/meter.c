@@ -210,6 +210,7 @@ void atoll_meter_info(const struct atoll_meter *m, struct atoll_meter_info *out)
                                      .origin = m->setup.origin,
                                      .rate_hz = m->setup.rate_hz,
                                      .fed = m->driver->feed != NULL,
+                                     .keeps_scans = m->keep,
                                      .n_rails = m->n,
                                      .rails = m->rails};
 }

@@ -130,8 +130,8 @@ static void jitter_spreads_within_and_between_runs(void **state)
                    0.6 * board->jitter_inference_frac.value);
         assert_true(r.p90_us > r.p50_us.value && r.p50_us.low95 < r.p50_us.value &&
                     r.p50_us.value < r.p50_us.high95);
-        struct atoll_run_result again = run(p, latency, (struct setting){.device_seed = seed},
-                                            NULL);
+        struct atoll_run_result again =
+            run(p, latency, (struct setting){.device_seed = seed}, NULL);
         assert_memory_equal(r.latency_us, again.latency_us, r.n * sizeof *r.latency_us);
         atoll_run_result_finish(&r);
         atoll_run_result_finish(&again);
@@ -145,16 +145,18 @@ static void jitter_spreads_within_and_between_runs(void **state)
 static void the_meter_agrees_with_the_engine(void **state)
 {
     (void)state;
-    /* Cold: the window is the engine's account, from loading to the end of the first inference. */
+    /* Cold: the window and the cool-down are the engine's account, which begins with loading. */
     static const char *const strategies[] = {"single", "replicas", "vendor", "partition:2+1+1"};
     for (size_t i = 0; i < 4; i++) {
         struct atoll_plan *p = solve(strategies[i], 4);
         double engine_mj = 0;
-        struct atoll_run_result r = run(p, cold, (struct setting){.metered = true, .ideal = true},
-                                        &engine_mj);
-        if (!(fabs(r.total.energy_mj / engine_mj - 1) < 0.01)) {
-            fail_msg("%s: meter %.3f mJ, engine %.3f mJ", strategies[i], r.total.energy_mj,
-                     engine_mj);
+        struct atoll_run_result r =
+            run(p, cold, (struct setting){.metered = true, .ideal = true}, &engine_mj);
+        const struct atoll_phase_result *last = &r.phases[r.n_phases - 1];
+        assert_string_equal(last->name, "cool-down");
+        const double mj = r.total.energy_mj + last->energy.energy_mj;
+        if (!(fabs(mj / engine_mj - 1) < 0.001)) {
+            fail_msg("%s: meter %.3f mJ, engine %.3f mJ", strategies[i], mj, engine_mj);
         }
         test_close(r.energy_mj, r.total.energy_mj, 1e-9);
         atoll_run_result_finish(&r);
@@ -185,14 +187,14 @@ static void the_uncertainty_covers_the_error(void **state)
 {
     (void)state;
     struct atoll_plan *p = solve("vendor", 4);
-    struct atoll_run_result truth = run(p, latency,
-                                        (struct setting){.metered = true, .ideal = true}, NULL);
+    struct atoll_run_result truth =
+        run(p, latency, (struct setting){.metered = true, .ideal = true}, NULL);
     const size_t meters = test_cases(60);
     size_t covered = 0;
     double smallest = INFINITY, largest = 0;
     for (size_t i = 0; i < meters; i++) {
-        struct atoll_run_result r = run(p, latency,
-                                        (struct setting){.metered = true, .meter_seed = i}, NULL);
+        struct atoll_run_result r =
+            run(p, latency, (struct setting){.metered = true, .meter_seed = i}, NULL);
         covered += fabs(r.energy_mj - truth.energy_mj) <= r.energy_u95_mj;
         smallest = fmin(smallest, r.energy_mj);
         largest = fmax(largest, r.energy_mj);
@@ -203,6 +205,104 @@ static void the_uncertainty_covers_the_error(void **state)
     assert_true(largest > smallest); /* meters do differ */
     atoll_run_result_finish(&truth);
     atoll_plan_close(&p);
+}
+
+/* One marker each: the phases follow each other without a hole, and their energies add up. */
+static void phases_cover_the_run(void **state)
+{
+    (void)state;
+    struct atoll_plan *p = solve("vendor", 4);
+    struct atoll_run_result r =
+        run(p, saturated, (struct setting){.metered = true, .ideal = true}, NULL);
+    static const char *const names[] = {"idle", "load", "warm-up", "steady", "drain", "cool-down"};
+    assert_int_equal(r.n_phases, 6);
+    for (uint32_t i = 0; i < r.n_phases; i++) {
+        const struct atoll_phase_result *k = &r.phases[i];
+        assert_string_equal(k->name, names[i]);
+        assert_true(k->to_ns > k->from_ns && (i == 0 || k->from_ns == r.phases[i - 1].to_ns));
+    }
+    test_close(r.phases[3].energy.energy_mj, r.total.energy_mj, 1e-9 * r.total.energy_mj);
+    test_close(r.phases[0].energy.mean_w, r.idle_w, 1e-12);
+    test_close(r.phases[3].energy.seconds, r.window_s, 1e-12);
+    test_close(r.energy_idle_mj / r.energy_mj, r.energy_idle_share_frac, 1e-9);
+    assert_false(r.states_known); /* this meter keeps no scans */
+    atoll_run_result_finish(&r);
+    atoll_plan_close(&p);
+}
+
+static int range(const struct atoll_plan *p, const char *meter, struct atoll_workload w,
+                 double asked_frac, struct atoll_run_result *r, struct atoll_err *err)
+{
+    const struct atoll_cost *const models[1] = {cost};
+    const struct atoll_device_opts d = {.board = board, .seed = 7};
+    const struct atoll_meter_opts m = {.seed = 7, .rate_hz = 50};
+    struct atoll_run_request q = {
+        .plan = p, .models = models, .workload = w, .seed = 1, .energy_u95_frac = asked_frac};
+    int rc = atoll_device_open("sim", &d, &q.device, err);
+    rc = rc ? rc : atoll_run_meter_open(q.device, board, meter, &m, &q.meter, err);
+    rc = rc ? rc : atoll_run(&q, r, err);
+    atoll_meter_close(&q.meter);
+    atoll_device_close(&q.device);
+    return rc;
+}
+
+/* The window becomes as long as the uncertainty takes and no longer; what no window can give is
+ * refused with the component in the way. */
+static void ranging_chooses_the_window(void **state)
+{
+    (void)state;
+    struct atoll_plan *p = solve("vendor", 4);
+    const struct atoll_workload few = {ATOLL_WORK_SATURATED, 0, 5},
+                                one = {ATOLL_WORK_LATENCY, 0, 3}, open = {ATOLL_WORK_RATE, 50, 5};
+    const struct atoll_workload all[3] = {few, one, open};
+    for (int i = 0; i < 3; i++) {
+        struct atoll_run_result r = {0};
+        struct atoll_err err = {0};
+        const double asked = 0.009; /* gain gives 0.84 % for good, 50 scans/s noise beside it */
+        if (range(p, "synth", all[i], asked, &r, &err)) {
+            fail_msg("%s", err.text);
+        }
+        const double reached = r.energy_u95_mj / r.energy_mj;
+        print_message("%.3g s: %.3g %%, then %.3g s of %.3g: %.3g %%\n", r.ranging.window_s,
+                      100 * r.ranging.u95_frac, r.window_s, r.ranging.needed_s, 100 * reached);
+        assert_true(reached <= asked);
+        assert_true(r.ranging.u95_frac > asked && r.ranging.window_s < 0.6);
+        assert_true(r.ranging.needed_s > r.ranging.window_s);
+        assert_true(r.window_s >= r.ranging.needed_s && r.window_s < 1.2 * r.ranging.needed_s);
+        assert_true(r.n > all[i].count && r.n < 10000);
+        assert_string_equal(r.phases[3].name, "ranging");
+        atoll_run_result_finish(&r);
+    }
+    struct atoll_run_result r = {0};
+    struct atoll_err err = {0};
+    assert_int_equal(range(p, "synth", few, 0.001, &r, &err), ATOLL_ENO);
+    assert_non_null(strstr(err.text, "gain is in the way"));
+    assert_int_equal(range(p, "synth", cold, 0.02, &r, &err), ATOLL_EUSAGE);
+    assert_non_null(strstr(err.text, "cold"));
+    assert_int_equal(range(p, "none", few, 0.02, &r, &err), ATOLL_EUSAGE);
+    assert_non_null(strstr(err.text, "needs a meter"));
+    assert_int_equal(range(p, "serial:/dev/ttyACM9", few, 0, &r, &err), ATOLL_EUSAGE);
+    assert_non_null(strstr(err.text, "real time"));
+    atoll_plan_close(&p);
+}
+
+static void shares_as_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double frac;
+    } good[] = {{"2%", 0.02}, {"0.5 %", 0.005}, {"0.02", 0.02}, {"1", 1}, {"100%", 1}};
+    static const char *const bad[] = {"", "%", "0", "-1%", "101%", "1.5", "2%%", "x", "2 percent"};
+    struct atoll_err err = {0};
+    double frac = 0;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(atoll_run_share_parse(good[i].text, &frac, &err), 0);
+        test_close(frac, good[i].frac, 1e-15);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(atoll_run_share_parse(bad[i], &frac, &err), ATOLL_EUSAGE);
+    }
 }
 
 static void arrivals_below_capacity_are_served_in_time(void **state)
@@ -230,6 +330,9 @@ int main(void)
         cmocka_unit_test(the_meter_agrees_with_the_engine),
         cmocka_unit_test(energy_is_about_what_the_plan_computes),
         cmocka_unit_test(the_uncertainty_covers_the_error),
+        cmocka_unit_test(phases_cover_the_run),
+        cmocka_unit_test(ranging_chooses_the_window),
+        cmocka_unit_test(shares_as_text),
         cmocka_unit_test(arrivals_below_capacity_are_served_in_time),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
