@@ -4,7 +4,8 @@
  * Room `store`: the results database (SQLite), its schema, and nothing else. One file holds any
  * number of experiments. Rows are identified by natural keys, so that databases of shards merge and
  * a resumed sweep knows what it has. Schema: docs/store-schema.md; PRAGMA application_id =
- * 0x61746f6c ("atol"), user_version = schema version.
+ * 0x61746f6c ("atol"), user_version = schema version. Files of version 1 are read as they are (what
+ * is new is NAN) and brought to the present version when they are opened for writing.
  *
  * Errors: ATOLL_EINPUT not a database, foreign, newer schema, damaged; ATOLL_EBUSY locked;
  * ATOLL_EIO disk full or unreadable; always with the file named.
@@ -18,7 +19,7 @@
 extern "C" {
 #endif
 
-#define ATOLL_STORE_SCHEMA 1
+#define ATOLL_STORE_SCHEMA 2
 
 struct atoll_store;
 
@@ -116,12 +117,36 @@ struct atoll_run_row {
     double temperature_max_c;
     int64_t throttled, outliers;
     int64_t meter_lost_scans;
+    /* since version 2 */
+    double idle_w, window_s;
+    double energy_above_mj, energy_above_u95_mj; ///< per inference, above the idle board
+    double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj,
+        u_time_mj; ///< standard components of energy_mj, all rails
+    double coverage_k;
+    double energy_asked_frac, ranging_s; ///< ranging: u95 asked for, length of the pass
 };
 struct atoll_rail_row {
     int64_t run;
     const char *rail;
     double energy_mj, u95_mj, mean_w; ///< of the steady window, whole
     double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj;
+};
+
+/** Power of a state by regression of the trace on the timeline of states. Since version 2. */
+struct atoll_state_row {
+    int64_t run;
+    const char *state;               ///< "idle", "transfer", "load", "stream", "compute"
+    double tpu_s;                    ///< in the steady window, all TPUs together
+    double power_w, power_u95_w;     ///< idle: whole board; else one TPU above idle
+    double energy_mj, energy_u95_mj; ///< per inference
+    const char *goes_with; ///< power NAN: cannot be told from this state; NULL: did not occur
+};
+/** A phase of a run, in order. Since version 2. */
+struct atoll_phase_row {
+    int64_t run, index;
+    const char *phase; ///< "idle", "load", "warm-up", "ranging", "steady", "drain", "cool-down"
+    double from_s, seconds;           ///< device time, as in trace and timeline
+    double energy_mj, u95_mj, mean_w; ///< all rails
 };
 
 ATOLL_API int atoll_store_put_experiment(struct atoll_store *s,
@@ -143,6 +168,10 @@ ATOLL_API int atoll_store_put_samples(struct atoll_store *s, int64_t run, const 
                                       size_t n, struct atoll_err *err);
 ATOLL_API int atoll_store_put_rail(struct atoll_store *s, const struct atoll_rail_row *r,
                                    struct atoll_err *err);
+ATOLL_API int atoll_store_put_state(struct atoll_store *s, const struct atoll_state_row *r,
+                                    struct atoll_err *err);
+ATOLL_API int atoll_store_put_phase(struct atoll_store *s, const struct atoll_phase_row *r,
+                                    struct atoll_err *err);
 /** Power trace: times ns and power mW [n][n_rails]; one compressed blob. */
 ATOLL_API int atoll_store_put_trace(struct atoll_store *s, int64_t run, const uint64_t *t_ns,
                                     const float *rail_mw, size_t n, uint32_t n_rails,
@@ -193,6 +222,12 @@ ATOLL_API int atoll_store_each_run(struct atoll_store *s, const char *experiment
 ATOLL_API int atoll_store_each_rail(struct atoll_store *s, int64_t run,
                                     int (*fn)(void *u, const struct atoll_rail_row *r), void *u,
                                     struct atoll_err *err);
+ATOLL_API int atoll_store_each_state(struct atoll_store *s, int64_t run,
+                                     int (*fn)(void *u, const struct atoll_state_row *r), void *u,
+                                     struct atoll_err *err);
+ATOLL_API int atoll_store_each_phase(struct atoll_store *s, int64_t run,
+                                     int (*fn)(void *u, const struct atoll_phase_row *r), void *u,
+                                     struct atoll_err *err);
 /** Owned arrays (atoll_free); *n = 0 and NULL when the run has none. */
 ATOLL_API int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us,
                                       size_t *n, struct atoll_err *err);

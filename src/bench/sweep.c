@@ -126,20 +126,76 @@ static void copy_figures(const struct atoll_run_result *r, struct atoll_run_row 
     row->throttled = r->throttled;
     row->outliers = (int64_t)r->outliers;
     row->meter_lost_scans = (int64_t)r->total.lost_scans;
+    row->idle_w = r->idle_w;
+    row->window_s = r->window_s;
+    row->energy_above_mj = r->energy_above_mj;
+    row->energy_above_u95_mj = r->energy_above_u95_mj;
+    const struct atoll_energy *e = &r->total;
+    const double per = r->energy_mj / e->energy_mj; /* NAN without a meter */
+    row->u_gain_mj = e->u_gain_mj * per;
+    row->u_zero_mj = e->u_zero_mj * per;
+    row->u_drift_mj = e->u_drift_mj * per;
+    row->u_noise_mj = e->u_noise_mj * per;
+    row->u_time_mj = e->u_time_mj * per;
+    row->coverage_k = isnan(per) ? NAN : e->coverage_k;
+    row->energy_asked_frac = r->ranging.asked_frac > 0 ? r->ranging.asked_frac : NAN;
+    row->ranging_s = r->ranging.asked_frac > 0 ? r->ranging.window_s : NAN;
 }
 
-static int put_rails(struct sweep *w, int64_t run, const struct atoll_run_result *r,
-                     struct atoll_err *err)
+static int put_rails(struct sweep *w, int64_t run, const struct outcome *o, struct atoll_err *err)
+{
+    struct atoll_meter_info info;
+    int rc = 0;
+    if (!o->meter) {
+        return 0;
+    }
+    atoll_meter_info(o->meter, &info);
+    for (uint32_t i = 0; i < o->r.n_rails && !rc; i++) {
+        const struct atoll_energy *g = &o->r.rails[i];
+        const struct atoll_rail_row row = {
+            run,          info.rails[i].name, g->energy_mj,  g->u95_mj,     g->mean_w,
+            g->u_gain_mj, g->u_zero_mj,       g->u_drift_mj, g->u_noise_mj, g->u_time_mj};
+        rc = atoll_store_put_rail(w->s, &row, err);
+    }
+    return rc;
+}
+
+static int put_states(struct sweep *w, int64_t run, const struct atoll_run_result *r,
+                      struct atoll_err *err)
 {
     int rc = 0;
-    for (uint32_t i = 0; i < r->n_rails && !rc; i++) {
-        const struct atoll_energy *g = &r->rails[i];
-        const struct atoll_rail_row row = {run,           w->e->board->rails[i].name,
-                                           g->energy_mj,  g->u95_mj,
-                                           g->mean_w,     g->u_gain_mj,
-                                           g->u_zero_mj,  g->u_drift_mj,
-                                           g->u_noise_mj, g->u_time_mj};
-        rc = atoll_store_put_rail(w->s, &row, err);
+    for (int i = 0; i < ATOLL_STATES && r->states_known && !rc; i++) {
+        const struct atoll_state_result *k = &r->states[i];
+        const struct atoll_state_row row = {
+            .run = run,
+            .state = atoll_power_state_name((enum atoll_power_state)i),
+            .tpu_s = k->tpu_s,
+            .power_w = k->power_w,
+            .power_u95_w = k->power_u95_w,
+            .energy_mj = k->energy_mj,
+            .energy_u95_mj = k->energy_u95_mj,
+            .goes_with =
+                k->with < 0 ? NULL : atoll_power_state_name((enum atoll_power_state)k->with)};
+        rc = atoll_store_put_state(w->s, &row, err);
+    }
+    return rc;
+}
+
+static int put_phases(struct sweep *w, int64_t run, const struct atoll_run_result *r,
+                      struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < r->n_phases && !rc; i++) {
+        const struct atoll_phase_result *k = &r->phases[i];
+        const struct atoll_phase_row row = {.run = run,
+                                            .index = i,
+                                            .phase = k->name,
+                                            .from_s = (double)k->from_ns / 1e9,
+                                            .seconds = (double)(k->to_ns - k->from_ns) / 1e9,
+                                            .energy_mj = k->energy.energy_mj,
+                                            .u95_mj = k->energy.u95_mj,
+                                            .mean_w = k->energy.mean_w};
+        rc = atoll_store_put_phase(w->s, &row, err);
     }
     return rc;
 }
@@ -147,10 +203,12 @@ static int put_rails(struct sweep *w, int64_t run, const struct atoll_run_result
 static int put_trace(struct sweep *w, int64_t run, struct atoll_meter *m, struct atoll_err *err)
 {
     struct atoll_trace t = {0};
+    struct atoll_meter_info info;
     const char *names[ATOLL_METER_RAILS_MAX];
     int rc = atoll_meter_trace(m, &t, err);
-    for (uint32_t i = 0; i < t.n_rails && i < ATOLL_METER_RAILS_MAX; i++) {
-        names[i] = i < w->e->board->n_rails ? w->e->board->rails[i].name : "?";
+    atoll_meter_info(m, &info);
+    for (uint32_t i = 0; i < info.n_rails; i++) {
+        names[i] = info.rails[i].name;
     }
     return rc || t.n == 0
                ? rc
@@ -179,7 +237,11 @@ static int put_run(struct sweep *w, const struct atoll__unit *u, const struct ou
         return rc;
     }
     rc = o->r.n ? atoll_store_put_samples(w->s, run, o->r.latency_us, o->r.n, err) : 0;
-    rc = rc ? rc : put_rails(w, run, &o->r, err);
+    rc = rc ? rc : put_rails(w, run, o, err);
+    rc = rc ? rc : put_states(w, run, &o->r, err);
+    if (!rc && (keeps(w->e->keep_trace, u) || keeps(w->e->keep_timeline, u))) {
+        rc = put_phases(w, run, &o->r, err);
+    }
     if (!rc && o->meter && keeps(w->e->keep_trace, u)) {
         rc = put_trace(w, run, o->meter, err);
     }

@@ -105,15 +105,19 @@ EACH_OF_EXPERIMENT(stage, atoll_stage_row, ATOLL__TABLE_STAGE)
 EACH_OF_EXPERIMENT(layer, atoll_layer_row, ATOLL__TABLE_LAYER)
 EACH_OF_EXPERIMENT(run, atoll_run_row, ATOLL__TABLE_RUN)
 
-EACH(rail, atoll_rail_row)
-int atoll_store_each_rail(struct atoll_store *s, int64_t run,
-                          int (*fn)(void *u, const struct atoll_rail_row *r), void *u,
-                          struct atoll_err *err)
-{
-    struct rail_call c = {fn, u};
-    return atoll__store_each(s, ATOLL__TABLE_RAIL, (struct atoll__filter){.number = run}, rail_row,
-                             &c, err);
-}
+#define EACH_OF_RUN(noun, row_type, id)                                                            \
+    EACH(noun, row_type)                                                                           \
+    int atoll_store_each_##noun(struct atoll_store *s, int64_t run,                                \
+                                int (*fn)(void *u, const struct row_type *r), void *u,             \
+                                struct atoll_err *err)                                             \
+    {                                                                                              \
+        struct noun##_call c = {fn, u};                                                            \
+        return atoll__store_each(s, id, (struct atoll__filter){.number = run}, noun##_row, &c,     \
+                                 err);                                                             \
+    }
+EACH_OF_RUN(rail, atoll_rail_row, ATOLL__TABLE_RAIL)
+EACH_OF_RUN(state, atoll_state_row, ATOLL__TABLE_STATE)
+EACH_OF_RUN(phase, atoll_phase_row, ATOLL__TABLE_PHASE)
 
 int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found,
                         struct atoll_err *err)

@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 #define ATOLL__STORE_APPLICATION_ID 0x61746f6c /* "atol" */
-#define ATOLL__STORE_COLUMNS_MAX 48
+#define ATOLL__STORE_COLUMNS_MAX 64
 #define ATOLL__STORE_BLOB_BYTES_MAX (UINT32_C(256) << 20) ///< decoded size of one series
 
 enum atoll__column_type {
@@ -29,6 +29,7 @@ enum atoll__column_flag {
     ATOLL__COLUMN_LOCAL = 8,    ///< left out of the canonical dump and of comparisons
     ATOLL__COLUMN_KEPT = 16, ///< a second row of the same key may differ here; the first one stays
     ATOLL__COLUMN_RUN = 32,  ///< number of a row of table run
+    ATOLL__COLUMN_NEW = 64,  ///< since version 2: NULL in older files, so REAL or TEXT
 };
 struct atoll__blob {
     const void *data;
@@ -49,6 +50,8 @@ enum atoll__table_id {
     ATOLL__TABLE_LAYER,
     ATOLL__TABLE_RUN,
     ATOLL__TABLE_RAIL,
+    ATOLL__TABLE_STATE,
+    ATOLL__TABLE_PHASE,
     ATOLL__TABLE_SERIES,
     ATOLL__TABLES,
 };
@@ -57,6 +60,7 @@ struct atoll__table {
     const struct atoll__column *columns;
     size_t n_columns;
     const char *where; ///< column that `each` selects by; NULL: none
+    int since;         ///< version of the schema that brought it
 };
 extern const struct atoll__table atoll__tables[ATOLL__TABLES];
 
@@ -78,6 +82,8 @@ union atoll__any_row {
     struct atoll_layer_row layer;
     struct atoll_run_row run;
     struct atoll_rail_row rail;
+    struct atoll_state_row state;
+    struct atoll_phase_row phase;
     struct atoll__series_row series;
 };
 
@@ -87,6 +93,7 @@ struct atoll__statements {
 struct atoll_store {
     sqlite3 *db;
     char *path;
+    int version; ///< of the file's schema; below ATOLL_STORE_SCHEMA only when it is read
     struct atoll__statements statements[ATOLL__TABLES];
 };
 
@@ -100,7 +107,11 @@ int atoll__store_exec(struct atoll_store *s, const char *sql, const char *action
                       struct atoll_err *err);
 
 /* SQL from the tables (store_sql.c) */
-void atoll__store_sql_create(const struct atoll__table *t, struct atoll_buf *sql);
+/** The table as a version of the schema has it, under its own name or, not NULL, another. */
+void atoll__store_sql_create(const struct atoll__table *t, int version, const char *name,
+                             struct atoll_buf *sql);
+/** Names of the columns that a version has. */
+void atoll__store_sql_columns(const struct atoll__table *t, int version, struct atoll_buf *sql);
 int atoll__store_prepare_insert(struct atoll_store *s, enum atoll__table_id id,
                                 struct atoll_err *err);
 int atoll__store_prepare_get(struct atoll_store *s, enum atoll__table_id id, struct atoll_err *err);

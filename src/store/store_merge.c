@@ -78,20 +78,19 @@ static int count_row(void *user, const void *row)
     return 0;
 }
 
-/* A rail or a series of the run at hand. */
+/* A rail, state, phase or series of the run at hand; each begins with its number. */
 static int merge_child(void *user, const void *row)
 {
     struct merge *m = user;
     union atoll__any_row copy;
     bool had = false;
     int64_t ignored = 0;
-    if (m->table == ATOLL__TABLE_RAIL) {
-        copy.rail = *(const struct atoll_rail_row *)row;
-        copy.rail.run = m->run;
-    } else {
-        copy.series = *(const struct atoll__series_row *)row;
-        copy.series.run = m->run;
-    }
+    static const size_t sizes[] = {[ATOLL__TABLE_RAIL] = sizeof copy.rail,
+                                   [ATOLL__TABLE_STATE] = sizeof copy.state,
+                                   [ATOLL__TABLE_PHASE] = sizeof copy.phase,
+                                   [ATOLL__TABLE_SERIES] = sizeof copy.series};
+    memcpy(&copy, row, sizes[m->table]);
+    memcpy(&copy, &m->run, sizeof m->run);
     m->rows++;
     const int rc = add_or_check(m, m->table, &copy, &had, &ignored);
     return !rc && m->run_was_there && !had ? conflict(m, m->table, &copy, "its existence") : rc;
@@ -123,8 +122,10 @@ static int merge_run(void *user, const void *row)
     struct merge *m = user;
     const struct atoll_run_row *r = row;
     int rc = add_or_check(m, ATOLL__TABLE_RUN, r, &m->run_was_there, &m->run);
-    rc = rc ? rc : merge_children(m, ATOLL__TABLE_RAIL, r->id);
-    return rc ? rc : merge_children(m, ATOLL__TABLE_SERIES, r->id);
+    for (enum atoll__table_id id = ATOLL__TABLE_RAIL; id <= ATOLL__TABLE_SERIES && !rc; id++) {
+        rc = merge_children(m, id, r->id);
+    }
+    return rc;
 }
 
 static int merge_row(void *user, const void *row)

@@ -56,7 +56,8 @@ int atoll__store_fail(struct atoll_store *s, int rc, const char *action, struct 
         return atoll_fail(err, ATOLL_EIO, "%s: %s: %s%s%s", s->path, action, why,
                           number ? ", " : "", number ? strerror(number) : "");
     }
-    default: return atoll_fail(err, ATOLL_EINTERNAL, "%s: %s: %s", s->path, action, why);
+    default:
+        return atoll_fail(err, ATOLL_EINTERNAL, "%s: %s: %s", s->path, action, why);
     }
 }
 
@@ -168,7 +169,7 @@ static int create_schema(struct atoll_store *s, struct atoll_err *err)
     atoll_buf_printf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
                      ATOLL__STORE_APPLICATION_ID, ATOLL_STORE_SCHEMA);
     for (size_t i = 0; i < ATOLL__TABLES; i++) {
-        atoll__store_sql_create(&atoll__tables[i], &sql);
+        atoll__store_sql_create(&atoll__tables[i], ATOLL_STORE_SCHEMA, NULL, &sql);
         atoll_buf_puts(&sql, ";");
     }
     int rc = sql.failed ? atoll_fail_nomem(err, "the schema", 0)
@@ -217,10 +218,11 @@ static int check_identity(struct atoll_store *s, struct atoll_err *err)
             "%s: its schema is version %lld, newer than the %d that this atoll (%s) knows", s->path,
             (long long)version, ATOLL_STORE_SCHEMA, ATOLL_VERSION);
     }
-    if (version != ATOLL_STORE_SCHEMA) {
-        return atoll_fail(err, ATOLL_EINPUT, "%s: its schema is version %lld (expected %d)",
+    if (version < 1) {
+        return atoll_fail(err, ATOLL_EINPUT, "%s: its schema is version %lld (1 to %d expected)",
                           s->path, (long long)version, ATOLL_STORE_SCHEMA);
     }
+    s->version = (int)version;
     return 0;
 }
 
@@ -230,9 +232,10 @@ static int known_object(struct atoll_store *s, const char *name, const char *sql
                         struct atoll_err *err)
 {
     for (size_t i = 0; i < ATOLL__TABLES; i++) {
-        if (name && strcmp(name, atoll__tables[i].name) == 0) {
+        if (name && atoll__tables[i].since <= s->version &&
+            strcmp(name, atoll__tables[i].name) == 0) {
             struct atoll_buf want = {0};
-            atoll__store_sql_create(&atoll__tables[i], &want);
+            atoll__store_sql_create(&atoll__tables[i], s->version, NULL, &want);
             const bool failed = want.failed, equal = !failed && sql && strcmp(sql, want.data) == 0;
             atoll_buf_finish(&want);
             *seen |= UINT64_C(1) << i;
@@ -242,7 +245,7 @@ static int known_object(struct atoll_store *s, const char *name, const char *sql
             return equal ? 0
                          : atoll_fail(err, ATOLL_EINPUT,
                                       "%s: table %s is not that of schema version %d", s->path,
-                                      name, ATOLL_STORE_SCHEMA);
+                                      name, s->version);
         }
     }
     if (!sql) {
@@ -250,7 +253,7 @@ static int known_object(struct atoll_store *s, const char *name, const char *sql
     }
     return atoll_fail(err, ATOLL_EINPUT,
                       "%s: holds \"%.100s\", which schema version %d does not know", s->path,
-                      name ? name : "", ATOLL_STORE_SCHEMA);
+                      name ? name : "", s->version);
 }
 
 static int check_schema(struct atoll_store *s, struct atoll_err *err)
@@ -276,7 +279,7 @@ static int check_schema(struct atoll_store *s, struct atoll_err *err)
     }
     sqlite3_finalize(st);
     for (size_t i = 0; i < ATOLL__TABLES && !code; i++) {
-        if (!(seen >> i & 1)) {
+        if (!(seen >> i & 1) && atoll__tables[i].since <= s->version) {
             code = atoll_fail(err, ATOLL_EINPUT, "%s: table %s is missing", s->path,
                               atoll__tables[i].name);
         }
@@ -313,12 +316,70 @@ static int check_pages(struct atoll_store *s, struct atoll_err *err)
         code = atoll__store_fail(s, rc, "checking", err);
     } else {
         const char *answer = (const char *)sqlite3_column_text(st, 0);
-        if (!answer || strcmp(answer, "ok") != 0) {
+        /* the check puts a failed allocation (SQLITE_NOMEM, 7) among the faults that it found */
+        if (answer && strstr(answer, "error code=7")) {
+            code = atoll_fail_nomem(err, "the check of a database", 0);
+        } else if (!answer || strcmp(answer, "ok") != 0) {
             code = atoll__store_damaged(s, err, answer ? answer : "no answer from the check");
         }
     }
     sqlite3_finalize(st);
     return code;
+}
+
+/* From version 1: tables that grew are made anew, filled from the old ones and take their name (the
+ * way that SQLite's manual of ALTER TABLE gives), new ones are made empty. */
+static void migration(const struct atoll_store *s, struct atoll_buf *sql)
+{
+    for (size_t i = 0; i < ATOLL__TABLES; i++) {
+        const struct atoll__table *t = &atoll__tables[i];
+        unsigned flags = 0;
+        for (size_t k = 0; k < t->n_columns; k++) {
+            flags |= t->columns[k].flags;
+        }
+        if (t->since > s->version) {
+            atoll__store_sql_create(t, ATOLL_STORE_SCHEMA, NULL, sql);
+            atoll_buf_puts(sql, ";");
+        } else if (flags & ATOLL__COLUMN_NEW) {
+            atoll__store_sql_create(t, ATOLL_STORE_SCHEMA, "grown", sql);
+            atoll_buf_puts(sql, "; INSERT INTO grown (");
+            atoll__store_sql_columns(t, s->version, sql);
+            atoll_buf_puts(sql, ") SELECT ");
+            atoll__store_sql_columns(t, s->version, sql);
+            atoll_buf_printf(sql,
+                             " FROM \"%s\"; DROP TABLE \"%s\"; ALTER TABLE grown RENAME TO "
+                             "\"%s\";",
+                             t->name, t->name, t->name);
+        }
+    }
+    atoll_buf_printf(sql, "PRAGMA user_version=%d;", ATOLL_STORE_SCHEMA);
+}
+
+static int migrate(struct atoll_store *s, struct atoll_err *err)
+{
+    struct atoll_buf sql = {0};
+    int64_t version = 0;
+    migration(s, &sql);
+    /* references to `run` must not be checked, nor follow it, while it has another name */
+    int rc = sql.failed
+                 ? atoll_fail_nomem(err, "a migration", 0)
+                 : atoll__store_exec(s, "PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON",
+                                     "migrating", err);
+    rc = rc ? rc : atoll_store_begin(s, err);
+    rc = rc ? rc : query_int(s, "PRAGMA user_version", &version, err);
+    if (!rc && version == s->version) { /* else another process was quicker */
+        rc = atoll__store_exec(s, sql.data, "migrating", err);
+    }
+    rc = rc ? rc : atoll_store_commit(s, err);
+    if (rc) {
+        atoll_store_rollback(s);
+    }
+    atoll_buf_finish(&sql);
+    rc = rc ? rc
+            : atoll__store_exec(s, "PRAGMA legacy_alter_table=OFF; PRAGMA foreign_keys=ON",
+                                "migrating", err);
+    s->version = ATOLL_STORE_SCHEMA;
+    return rc ? rc : check_schema(s, err);
 }
 
 /* A writer that was killed while it made the file leaves bytes and a journal that undoes them all:
@@ -363,7 +424,9 @@ static int open_checked(struct atoll_store *s, enum atoll_store_mode mode, struc
     }
     rc = rc ? rc : check_identity(s, err);
     rc = rc ? rc : check_schema(s, err);
-    return rc || empty ? rc : check_pages(s, err);
+    rc = rc || empty ? rc : check_pages(s, err);
+    return rc || mode == ATOLL_STORE_READ || s->version == ATOLL_STORE_SCHEMA ? rc
+                                                                              : migrate(s, err);
 }
 
 int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **out,

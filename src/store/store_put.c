@@ -132,6 +132,17 @@ int atoll_store_put_rail(struct atoll_store *s, const struct atoll_rail_row *r,
     return put(s, ATOLL__TABLE_RAIL, r, err);
 }
 
+int atoll_store_put_state(struct atoll_store *s, const struct atoll_state_row *r,
+                          struct atoll_err *err)
+{
+    return put(s, ATOLL__TABLE_STATE, r, err);
+}
+int atoll_store_put_phase(struct atoll_store *s, const struct atoll_phase_row *r,
+                          struct atoll_err *err)
+{
+    return put(s, ATOLL__TABLE_PHASE, r, err);
+}
+
 int atoll_store_put_run(struct atoll_store *s, const struct atoll_run_row *r, int64_t *id,
                         struct atoll_err *err)
 {

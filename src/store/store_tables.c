@@ -11,6 +11,7 @@
 #define LOCAL ATOLL__COLUMN_LOCAL
 #define KEPT ATOLL__COLUMN_KEPT
 #define RUN ATOLL__COLUMN_RUN
+#define NEW ATOLL__COLUMN_NEW
 
 #define E(field, type, flags, doc) COLUMN(atoll_experiment_row, field, type, flags, doc)
 static const struct atoll__column experiment[] = {
@@ -157,6 +158,18 @@ static const struct atoll__column run[] = {
     R(throttled, INT, 0, "1: a TPU ran below full clock"),
     R(outliers, INT, 0, "samples with abs(x - median) / MAD > 14.826"),
     R(meter_lost_scans, INT, 0, "scans missing in the steady window"),
+    R(idle_w, REAL, NEW, "mean power of the idle window before the run"),
+    R(window_s, REAL, NEW, "length of the steady window"),
+    R(energy_above_mj, REAL, NEW, "energy_mj less what the idle board takes in the time"),
+    R(energy_above_u95_mj, REAL, NEW, "its 95 % expanded uncertainty; the zero cancels"),
+    R(u_gain_mj, REAL, NEW, "standard uncertainty of energy_mj from gain"),
+    R(u_zero_mj, REAL, NEW, "from the zero point"),
+    R(u_drift_mj, REAL, NEW, "from drift"),
+    R(u_noise_mj, REAL, NEW, "from noise"),
+    R(u_time_mj, REAL, NEW, "from the time map"),
+    R(coverage_k, REAL, NEW, "energy_u95_mj = k times the root of the sum of their squares"),
+    R(energy_asked_frac, REAL, NEW, "ranging: uncertainty asked for, share of energy_mj"),
+    R(ranging_s, REAL, NEW, "length of the ranging pass"),
 };
 #define A(field, type, flags, doc) COLUMN(atoll_rail_row, field, type, flags, doc)
 static const struct atoll__column rail[] = {
@@ -171,6 +184,28 @@ static const struct atoll__column rail[] = {
     A(u_noise_mj, REAL, 0, "from noise"),
     A(u_time_mj, REAL, 0, "from the time map"),
 };
+#define T(field, type, flags, doc) COLUMN(atoll_state_row, field, type, flags, doc)
+static const struct atoll__column state[] = {
+    T(run, INT, KEY | RUN | LOCAL, "run.id"),
+    T(state, TEXT, KEY, "idle, transfer, load, stream or compute"),
+    T(tpu_s, REAL, 0, "seconds in it in the steady window, all TPUs together"),
+    T(power_w, REAL, 0, "idle: whole board; else one TPU above idle; NULL: not known"),
+    T(power_u95_w, REAL, 0, "its 95 % expanded uncertainty"),
+    T(energy_mj, REAL, 0, "of it in one inference"),
+    T(energy_u95_mj, REAL, 0, "its 95 % expanded uncertainty"),
+    T(goes_with, TEXT, 0, "state that it cannot be told from; NULL and no power: did not occur"),
+};
+#define H(field, type, flags, doc) COLUMN(atoll_phase_row, field, type, flags, doc)
+static const struct atoll__column phase[] = {
+    H(run, INT, KEY | RUN | LOCAL, "run.id"),
+    H(index, INT, KEY, "number of the phase, from 0"),
+    H(phase, TEXT, MUST, "idle, load, warm-up, ranging, steady, drain or cool-down"),
+    H(from_s, REAL, 0, "beginning, device time as in trace and timeline"),
+    H(seconds, REAL, 0, "length"),
+    H(energy_mj, REAL, 0, "all rails"),
+    H(u95_mj, REAL, 0, "its 95 % expanded uncertainty"),
+    H(mean_w, REAL, 0, "mean power"),
+};
 #define B(field, type, flags, doc) COLUMN(atoll__series_row, field, type, flags, doc)
 static const struct atoll__column series[] = {
     B(run, INT, KEY | RUN | LOCAL, "run.id"),
@@ -182,7 +217,9 @@ static const struct atoll__column series[] = {
 };
 
 #define TABLE(id, name, where, doc)                                                                \
-    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where}
+    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where, 1}
+#define TABLE_NEW(id, name, where, doc)                                                            \
+    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where, 2}
 const struct atoll__table atoll__tables[ATOLL__TABLES] = {
     TABLE(EXPERIMENT, experiment, NULL, "One row for each experiment in the file."),
     TABLE(MODEL, model, NULL, "One row for each model that an experiment names."),
@@ -195,5 +232,10 @@ const struct atoll__table atoll__tables[ATOLL__TABLES] = {
           "transfers."),
     TABLE(RUN, run, "experiment", "One row for each run."),
     TABLE(RAIL, rail, "run", "One row for each rail of the meter and each run."),
+    TABLE_NEW(STATE, state, "run",
+              "One row for each power state of each run under a meter; the power is a regression "
+              "of the meter's trace on the timeline of states."),
+    TABLE_NEW(PHASE, phase, "run",
+              "One row for each phase of the runs that keep a trace or a timeline."),
     TABLE(SERIES, series, "run", "One row for each series of a run."),
 };

@@ -77,6 +77,11 @@ static inline void store_put_whole_run(struct atoll_store *s, const struct atoll
             .run = id, .rail = i ? "5v" : "12v", .energy_mj = 4.5 + i, .u95_mj = 0.1};
         assert_int_equal(atoll_store_put_rail(s, &rail, &err), 0);
     }
+    const struct atoll_state_row state = {
+        .run = id, .state = "load", .power_w = 0.2, .energy_mj = NAN, .goes_with = "stream"};
+    const struct atoll_phase_row phase = {.run = id, .phase = "idle", .seconds = 0.2, .mean_w = 9};
+    assert_int_equal(atoll_store_put_state(s, &state, &err), 0);
+    assert_int_equal(atoll_store_put_phase(s, &phase, &err), 0);
     const uint64_t t_ns[2] = {5, 1000000};
     const float mw[4] = {1.0f, 2.5f, -3.0f, 1e9f};
     const char *const names[2] = {"12v", "5v"};

@@ -74,7 +74,7 @@ static void not_ours(void **state)
     (void)unlink(path);
     sql("CREATE TABLE run (x)");
     refused_both(ATOLL_EINPUT, "another program");
-    sql("PRAGMA application_id = 0x61746f6c; PRAGMA user_version = 2");
+    sql("PRAGMA application_id = 0x61746f6c; PRAGMA user_version = 3");
     refused_both(ATOLL_EINPUT, "newer than");
     sql("PRAGMA user_version = 0");
     refused_both(ATOLL_EINPUT, "version 0");
@@ -89,6 +89,97 @@ static void not_ours(void **state)
     assert_int_equal(atoll_store_open("", ATOLL_STORE_WRITE, &s, NULL), ATOLL_EUSAGE);
     assert_int_equal(atoll_store_open("/nowhere/at/all/a.db", ATOLL_STORE_WRITE, &s, NULL),
                      ATOLL_EIO);
+}
+
+/* A file as version 1 wrote it: a run with a rail. */
+static void write_version_1(void)
+{
+    struct atoll_buf b = {0};
+    (void)unlink(path);
+    atoll_buf_printf(&b, "PRAGMA application_id = 0x61746f6c; PRAGMA user_version = 1;");
+    for (size_t i = 0; i < ATOLL__TABLES; i++) {
+        if (atoll__tables[i].since == 1) {
+            atoll__store_sql_create(&atoll__tables[i], 1, NULL, &b);
+            atoll_buf_puts(&b, ";");
+        }
+    }
+    atoll_buf_puts(&b,
+                   "INSERT INTO run (experiment, model, strategy, tpus, workload, repeat, status, "
+                   "seed, order_index, count, throttled, outliers, meter_lost_scans, energy_mj) "
+                   "VALUES ('e', 'm', 'single', 1, 'latency', 0, 'done', 7, 0, 100, 0, 0, 0, 4.5);"
+                   "INSERT INTO rail (run, rail, energy_mj) VALUES (1, '12v', 450);");
+    assert_false(b.failed);
+    sql(b.data);
+    atoll_buf_finish(&b);
+}
+
+struct old {
+    size_t runs, rails;
+    bool gained;
+};
+static int old_run(void *user, const struct atoll_run_row *r)
+{
+    struct old *o = user;
+    o->runs++;
+    assert_int_equal(r->id, 1);
+    assert_int_equal(r->seed, 7);
+    test_close(r->energy_mj, 4.5, 1e-12);
+    o->gained = isfinite(r->energy_above_mj);
+    return 0;
+}
+static int old_rail(void *user, const struct atoll_rail_row *r)
+{
+    ((struct old *)user)->rails++;
+    test_close(r->energy_mj, 450, 1e-12);
+    return 0;
+}
+static int no_state(void *user, const struct atoll_state_row *r)
+{
+    (void)user;
+    fail_msg("a state %s in a file of version 1", r->state);
+    return 0;
+}
+static void read_old(struct atoll_store *s)
+{
+    struct old o = {0};
+    struct atoll_err err = {0};
+    assert_int_equal(atoll_store_each_run(s, NULL, old_run, &o, &err), 0);
+    assert_int_equal(atoll_store_each_rail(s, 1, old_rail, &o, &err), 0);
+    assert_int_equal(atoll_store_each_state(s, 1, no_state, NULL, &err), 0);
+    assert_int_equal(o.runs, 1);
+    assert_int_equal(o.rails, 1);
+    assert_false(o.gained);
+}
+
+static void version_1_is_read_and_grows(void **state)
+{
+    (void)state;
+    struct atoll_err err = {0};
+    write_version_1();
+    struct atoll_store *s = store_open(path, ATOLL_STORE_READ);
+    read_old(s);
+    char *before = store_canonical(s);
+    atoll_store_close(&s);
+    s = store_open(path, ATOLL_STORE_WRITE); /* grows */
+    read_old(s);
+    char *after = store_canonical(s);
+    assert_string_equal(before, after);
+    atoll_free(before);
+    atoll_free(after);
+    /* references go to the new table: a run that is not there is refused, one that is is taken */
+    const struct atoll_state_row good = {.run = 1, .state = "idle"}, bad = {.run = 2, .state = "x"};
+    assert_int_equal(atoll_store_put_state(s, &good, &err), 0);
+    assert_int_not_equal(atoll_store_put_state(s, &bad, &err), 0);
+    const struct atoll_rail_row rail = {.run = 3, .rail = "x"};
+    assert_int_not_equal(atoll_store_put_rail(s, &rail, &err), 0);
+    atoll_store_close(&s);
+    s = store_open(path, ATOLL_STORE_READ);
+    atoll_store_close(&s);
+    /* damaged: nothing is half done */
+    write_version_1();
+    sql("DROP TABLE rail");
+    refused_both(ATOLL_EINPUT, "rail is missing");
+    (void)unlink(path);
 }
 
 static void an_empty_file_becomes_a_database(void **state)
@@ -210,8 +301,8 @@ static void damaged_files(void **state)
         memcpy(copy, map.data, map.size);
         const size_t size = i % 3 == 0 ? (size_t)atoll_rng_below(&rng, map.size) : map.size;
         for (size_t flips = i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : 100; flips > 0; flips--) {
-            copy[atoll_rng_below(&rng, i % 2 ? map.size : 4096)] ^= (uint8_t)(1u << atoll_rng_below(
-                                                                                  &rng, 8));
+            copy[atoll_rng_below(&rng, i % 2 ? map.size : 4096)] ^=
+                (uint8_t)(1u << atoll_rng_below(&rng, 8));
         }
         assert_int_equal(unlink(path), 0);
         write_bytes(copy, size);
@@ -412,6 +503,7 @@ static void killed_in_the_middle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(version_1_is_read_and_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(not_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_file_becomes_a_database, setup, teardown),
         cmocka_unit_test_setup_teardown(killed_before_the_header_was_written, setup, teardown),
