@@ -86,6 +86,7 @@ static json_t *budget_json(const struct atoll_run_result *r)
     atoll_json_set_number(j, "drift_mj", e->u_drift_mj * per);
     atoll_json_set_number(j, "noise_mj", e->u_noise_mj * per);
     atoll_json_set_number(j, "time_mj", e->u_time_mj * per);
+    atoll_json_set_number(j, "voltage_mj", e->u_volt_mj * per);
     atoll_json_set_number(j, "coverage_k", e->coverage_k);
     return j;
 }
@@ -170,10 +171,12 @@ void show_energy(const struct run_view *v)
              r->energy_mj, r->energy_u95_mj, 100 * r->energy_u95_mj / r->energy_mj,
              r->energy_idle_mj, r->energy_above_mj, r->energy_above_u95_mj);
     out_text("  power       %.3f W on average, %.3f W idle\n", r->mean_w, r->idle_w);
-    out_text("  budget      standard, %%: gain %.2g, zero %.2g, drift %.2g, noise %.2g, time %.2g; "
+    out_text("  budget      standard, %%: gain %.2g, zero %.2g, drift %.2g, noise %.2g, time %.2g, "
+             "voltage %.2g; "
              "k %.2f\n",
              percent * e->u_gain_mj, percent * e->u_zero_mj, percent * e->u_drift_mj,
-             percent * e->u_noise_mj, percent * e->u_time_mj, e->coverage_k);
+             percent * e->u_noise_mj, percent * e->u_time_mj, percent * e->u_volt_mj,
+             e->coverage_k);
     if (r->ranging.asked_frac > 0) {
         out_text("  ranging     %.3g %% asked for; a pass of %.3f s had %.2g %%, so %.3f s are "
                  "needed\n",

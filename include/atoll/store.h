@@ -120,8 +120,8 @@ struct atoll_run_row {
     /* since version 2 */
     double idle_w, window_s;
     double energy_above_mj, energy_above_u95_mj; ///< per inference, above the idle board
-    double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj,
-        u_time_mj; ///< standard components of energy_mj, all rails
+    double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj,
+        u_volt_mj; ///< standard components of energy_mj, all rails
     double coverage_k;
     double energy_asked_frac, ranging_s; ///< ranging: u95 asked for, length of the pass
 };

@@ -39,7 +39,7 @@ static void idle_share(struct atoll_run_result *o, const struct atoll_energy *id
 {
     const struct atoll_energy *e = &o->total;
     const double above_w = e->mean_w - idle->mean_w;
-    const double gain_w = e->u_gain_mj / fabs(e->energy_mj) * above_w;
+    const double gain_w = hypot(e->u_gain_mj, e->u_volt_mj) / fabs(e->energy_mj) * above_w;
     const double drift_w = (e->u_drift_mj / e->seconds - idle->u_drift_mj / idle->seconds) / 1e3;
     const double window_w = hypot(e->u_noise_mj, e->u_time_mj) / e->seconds / 1e3;
     const double baseline_w = hypot(idle->u_noise_mj, idle->u_time_mj) / idle->seconds / 1e3;
@@ -115,7 +115,7 @@ static void state_result(const struct atoll__runner *r, const struct atoll__stat
     const struct atoll__state_power *p = &fit->state[state];
     const struct atoll_energy *e = &r->out->total;
     const bool idle = state == ATOLL_STATE_IDLE;
-    const double gain_w = e->u_gain_mj / fabs(e->energy_mj) * p->w;
+    const double gain_w = hypot(e->u_gain_mj, e->u_volt_mj) / fabs(e->energy_mj) * p->w;
     const double zero_w = idle ? hypot(e->u_zero_mj, e->u_drift_mj) / e->seconds / 1e3 : 0;
     const double mj_per_w = (idle ? e->seconds : tpu_s[state]) * 1e3 * per;
     to->tpu_s = tpu_s[state];

@@ -62,13 +62,12 @@ int atoll__run_meter_connect(struct atoll__runner *r)
         return 0;
     }
     atoll_meter_info(r->q->meter, &info);
-    const bool replayed = strcmp(info.kind, "replay") == 0;
-    r->live = !info.fed && !replayed;
-    int rc = fits(&r->info, info.kind,
-                  info.fed   ? ATOLL_METER_FED
-                  : replayed ? ATOLL_METER_REPLAYED
-                             : ATOLL_METER_LIVE,
-                  r->err);
+    enum atoll_meter_time t;
+    if (atoll_meter_time_of(info.kind, &t, NULL) != 0) { /* a driver from outside the list */
+        t = info.fed ? ATOLL_METER_FED : ATOLL_METER_LIVE;
+    }
+    r->live = t == ATOLL_METER_LIVE;
+    int rc = fits(&r->info, info.kind, t, r->err);
     rc = rc ? rc : atoll_meter_start(r->q->meter, atoll_device_now_ns(d), r->err);
     if (rc) {
         return rc;

@@ -73,6 +73,7 @@ static int refuse(struct atoll__runner *r, const struct atoll_energy *best, doub
         {"drift", "let the meter warm up and take the zero just before", best->u_drift_mj},
         {"noise", "allow a longer window, or scan faster", best->u_noise_mj},
         {"time", "allow a longer window", best->u_time_mj},
+        {"voltage", "measure the rails' voltage", best->u_volt_mj},
     };
     const double percent = 100 * best->coverage_k / fabs(best->energy_mj);
     struct atoll_buf list = {0};

@@ -137,6 +137,7 @@ static void copy_figures(const struct atoll_run_result *r, struct atoll_run_row 
     row->u_drift_mj = e->u_drift_mj * per;
     row->u_noise_mj = e->u_noise_mj * per;
     row->u_time_mj = e->u_time_mj * per;
+    row->u_volt_mj = e->u_volt_mj * per;
     row->coverage_k = isnan(per) ? NAN : e->coverage_k;
     row->energy_asked_frac = r->ranging.asked_frac > 0 ? r->ranging.asked_frac : NAN;
     row->ranging_s = r->ranging.asked_frac > 0 ? r->ranging.window_s : NAN;

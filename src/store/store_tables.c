@@ -167,6 +167,7 @@ static const struct atoll__column run[] = {
     R(u_drift_mj, REAL, NEW, "from drift"),
     R(u_noise_mj, REAL, NEW, "from noise"),
     R(u_time_mj, REAL, NEW, "from the time map"),
+    R(u_volt_mj, REAL, NEW, "from a voltage that is taken as nominal"),
     R(coverage_k, REAL, NEW, "energy_u95_mj = k times the root of the sum of their squares"),
     R(energy_asked_frac, REAL, NEW, "ranging: uncertainty asked for, share of energy_mj"),
     R(ranging_s, REAL, NEW, "length of the ranging pass"),
