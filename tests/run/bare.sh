@@ -17,7 +17,9 @@ root=$(mktemp -d "${TMPDIR:-/tmp}/atoll-bare-XXXXXX")
 chmod 755 "$root" # apt downloads as a user of its own
 mounted=
 clean_up() {
-    [ -z "$mounted" ] || umount "$root/proc" || { say "$root/proc is still mounted"; return; }
+    for place in $mounted; do
+        umount "$root/$place" || { say "$root/$place is still mounted"; return; }
+    done
     rm -rf "$root"
 }
 trap clean_up EXIT
@@ -77,11 +79,16 @@ debootstrap ${ATOLL_ARCH:+--arch="$ATOLL_ARCH"} --variant=minbase "$release" "$r
 }
 rm -f "$root.log"
 copy_settings
-if mount -t proc proc "$root/proc" 2>/dev/null; then
-    mounted=1
-else
-    say "/proc cannot be mounted here; going on without it"
-fi
+attach() { # the tests of serial meters want terminals of their own
+    if mount "$@" 2>/dev/null; then
+        mounted="$mounted ${4#"$root/"}"
+    else
+        say "/${4#"$root/"} cannot be mounted here; going on without it"
+    fi
+}
+attach -t proc proc "$root/proc"
+attach -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666
+[ ! -e "$root/dev/pts/ptmx" ] || ln -sf pts/ptmx "$root/dev/ptmx"
 git clone -q . "$root/atoll"
 say "The clone is $(git -C "$root/atoll" log -1 --format='%h %s')"
 
