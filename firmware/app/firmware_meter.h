@@ -33,6 +33,7 @@ enum fw_fault {
     FW_FAULT_SUPPLY = 1,      ///< outside 4.5..5.5 V (5 V parts) or 3.0..3.6 V
     FW_FAULT_CONVERTER = 2,   ///< gives no or constant full-scale codes on its own reference
     FW_FAULT_CALIBRATION = 4, ///< a stored record is damaged
+    FW_FAULT_CLOCK = 8,       ///< the crystal does not run: the clock is off by up to 1 %
 };
 
 struct fw_meter {
@@ -71,11 +72,13 @@ struct port_facts {
     uint8_t device; ///< as in HELLO
     uint8_t channels, adc_bits;
     uint32_t tick_hz, reference_uv;
-    uint32_t bytes_per_s; ///< of the line
-    uint64_t unique;
+    uint16_t sensor_ua_per_mv; ///< that an uncalibrated channel is taken to have
     char name[16];
 };
 extern const struct port_facts port_facts;
+
+/** Number of this very chip, 0: it has none. */
+uint64_t port_unique(void);
 
 /** Can it do this? 0 or enum fw_refusal. triggers: channels x conversions in a scan;
  *  trigger_ticks: their distance. */

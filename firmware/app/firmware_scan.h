@@ -19,6 +19,9 @@
 #define FW_BLOCK_SAMPLES 64
 #endif
 #define FW_CHANNELS_MAX 8
+#ifndef FW_TICK /* counts the ticks between two triggers */
+#define FW_TICK uint16_t
+#endif
 #define FW_TOP_TICKS 16 ///< reading a stamp takes fewer
 
 struct fw_block {
@@ -132,10 +135,36 @@ static inline void fw_scan_skip(struct fw_scan *s)
     fw_scan_step(s);
 }
 
+/** The codes of a whole scan at once, round by round: the way of a chip that brings them to memory by
+ *  itself. Mixes with fw_scan_take only between two scans. */
+static inline void fw_scan_whole(struct fw_scan *s, const uint16_t *codes)
+{
+    uint16_t *at = s->at;
+    for (uint8_t c = 0; c < s->channels; c++) {
+        at[c] = codes[c];
+    }
+    for (uint8_t r = 1; r < s->conversions; r++) {
+        codes += s->channels;
+        for (uint8_t c = 0; c < s->channels; c++) {
+            at[c] = (uint16_t)(at[c] + codes[c]);
+        }
+    }
+    s->at = at + s->channels;
+    fw_scan_end(s);
+}
+
+/** Scans passed of which no code is known: slips. Only between two scans. */
+static inline void fw_scan_miss(struct fw_scan *s, uint32_t scans)
+{
+    s->index += scans;
+    s->slip = (uint16_t)(s->slip + scans);
+    fw_scan_turn(s);
+}
+
 /** When something happened: registers, as an interrupt finds them. */
 struct fw_stamp {
-    uint16_t tick;          ///< ticks since the last trigger, when it happened
-    uint16_t now;           ///< the same, when the rest was read: smaller if a trigger came between
+    FW_TICK tick;           ///< ticks since the last trigger, when it happened
+    FW_TICK now;            ///< the same, when the rest was read: smaller if a trigger came between
     uint16_t index;         ///< low bits of fw_scan.index
     uint8_t channel, round; ///< conversion awaited
     bool busy;              ///< the conversion of the last trigger is under way or not taken yet
@@ -145,5 +174,15 @@ struct fw_stamp {
  *  later. trigger_ticks: distance of the triggers. */
 void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32_t index,
                    uint32_t trigger_ticks, uint32_t *scan, uint16_t *fraction);
+
+/** Where a chip stands that counts its triggers: trigger `triggers` (modulo 2^32) was the first of
+ *  scan `scan`. */
+struct fw_position {
+    uint32_t triggers, scan;
+};
+/** The stamp of what happened `ago` ticks before the moment at which `triggers` triggers had passed
+ *  since `base`'s count began at 0, the last one `ticks` ticks before. */
+void fw_scan_stamp(const struct fw_scan *s, const struct fw_position *base, uint32_t triggers,
+                   uint32_t ticks, uint32_t ago, uint32_t trigger_ticks, struct fw_stamp *out);
 
 #endif

@@ -38,7 +38,7 @@ static void send_hello(void)
                   .firmware = {FW_VERSION_MAJOR, FW_VERSION_MINOR, FW_VERSION_PATCH},
                   .channels = port_facts.channels,
                   .boots = fw_meter.boots,
-                  .unique = port_facts.unique}};
+                  .unique = port_unique()}};
     for (uint8_t i = 0; i < sizeof f.hello.name; i++) {
         f.hello.name[i] = port_facts.name[i];
     }

@@ -22,3 +22,25 @@ void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32
     *scan = at;
     *fraction = part < UINT16_MAX ? (uint16_t)part : UINT16_MAX;
 }
+
+void fw_scan_stamp(const struct fw_scan *s, const struct fw_position *base, uint32_t triggers,
+                   uint32_t ticks, uint32_t ago, uint32_t trigger_ticks, struct fw_stamp *out)
+{
+    const int32_t in_scan = s->channels * s->conversions;
+    /* from the trigger before base's first one, in ticks; then trigger awaited, from base on */
+    const int64_t at = (int64_t)(int32_t)(triggers - base->triggers) * trigger_ticks + ticks - ago;
+    int64_t awaited = at / trigger_ticks;
+    if (at < 0 && awaited * trigger_ticks != at) {
+        awaited--; /* towards the past, not towards 0 */
+    }
+    out->tick = out->now = (FW_TICK)(at - awaited * trigger_ticks);
+    int32_t scans = (int32_t)(awaited / in_scan);
+    if (awaited < 0 && (int64_t)scans * in_scan != awaited) {
+        scans--;
+    }
+    const int32_t place = (int32_t)(awaited - (int64_t)scans * in_scan);
+    out->index = (uint16_t)(base->scan + (uint32_t)scans);
+    out->channel = (uint8_t)(place % s->channels);
+    out->round = (uint8_t)(place / s->channels);
+    out->busy = false;
+}

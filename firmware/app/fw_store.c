@@ -16,7 +16,7 @@ uint16_t fw_store_boot(void)
     port_store_read(BOOTS_AT, b, 4);
     const uint16_t one = (uint16_t)(b[0] | b[1] << 8);
     const uint16_t two = (uint16_t)(b[2] | b[3] << 8);
-    const uint16_t boots = (uint16_t)((one == (uint16_t)~two ? one : 0) + 1);
+    const uint16_t boots = (uint16_t)(((one ^ two) == 0xffff ? one : 0) + 1);
     b[0] = (uint8_t)boots;
     b[1] = (uint8_t)(boots >> 8);
     b[2] = (uint8_t)~b[0];
@@ -25,8 +25,8 @@ uint16_t fw_store_boot(void)
     return boots;
 }
 
-/* What a channel is before anybody has calibrated it: an ACS712-05B on a 12 V rail, nothing
- * trusted. Per code: reference / 2^bits / sensitivity (185 mV/A). */
+/* What a channel is before anybody has calibrated it: the port's sensor on a 12 V rail, its data
+ * sheet trusted. uV per code times uA per mV is nA per code. */
 static void set_default(uint8_t index, struct atoll_wire_channel *c)
 {
     static const char name[] = "rail0";
@@ -36,7 +36,7 @@ static void set_default(uint8_t index, struct atoll_wire_channel *c)
                                      .rail = index,
                                      .nominal_mv = 12000,
                                      .zero_256 = (int32_t)(codes * 128),
-                                     .gain = port_facts.reference_uv / codes * 5405,
+                                     .gain = port_facts.reference_uv / 16 * port_facts.sensor_ua_per_mv / (codes / 16),
                                      .gain_u_ppm = 15000,
                                      .zero_u_256 = 2048};
     for (uint8_t i = 0; i < 5; i++) {

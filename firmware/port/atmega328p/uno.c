@@ -42,8 +42,7 @@ const struct port_facts port_facts = {.device = 2,
                                       .adc_bits = 10,
                                       .tick_hz = F_CPU,
                                       .reference_uv = 5000000,
-                                      .bytes_per_s = BAUD / 10,
-                                      .unique = 0,
+                                      .sensor_ua_per_mv = 5405, /* ACS712-05B: 185 mV/A */
                                       .name = "atoll uno"};
 
 static uint8_t tx_ring[256]; /* indexed by bytes, which wrap by themselves */
@@ -335,6 +334,11 @@ uint16_t port_overruns(void)
 }
 
 /* --------------------------------------------------------------------- health */
+
+uint64_t port_unique(void)
+{
+    return 0;
+}
 
 uint16_t port_supply_mv(void)
 {
