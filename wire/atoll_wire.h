@@ -160,6 +160,12 @@ size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
                                const uint16_t *samples, size_t n, uint8_t bits,
                                uint8_t out[ATOLL_WIRE_FRAME_MAX]);
 
+/** The same in two steps, so that the samples' memory is free in between: packs (returns the bytes
+ *  so far, 0 when the frame cannot be said), then seals with CRC, COBS and delimiter. */
+size_t atoll_wire_begin_scans(uint8_t seq, const struct atoll_wire_data *d, const uint16_t *samples,
+                              size_t n, uint8_t bits, uint8_t out[ATOLL_WIRE_FRAME_MAX]);
+size_t atoll_wire_seal(uint8_t out[ATOLL_WIRE_FRAME_MAX], size_t raw_bytes);
+
 /** Incremental decoder. Zero-initialise; caller's memory. */
 struct atoll_wire_decoder {
     uint8_t bytes[ATOLL_WIRE_FRAME_MAX];

@@ -16,29 +16,32 @@ static void byte(struct wire_cursor *c, uint8_t *v)
     c->at++;
 }
 
-static void number(struct wire_cursor *c, uint64_t *v, uint8_t bytes)
-{
-    uint64_t read = 0;
-    for (uint8_t i = 0; i < bytes; i++) {
-        uint8_t b = (uint8_t)(*v >> (8u * i));
-        byte(c, &b);
-        read |= (uint64_t)b << (8u * i);
-    }
-    *v = read;
-}
-
+/* Constant shifts by whole bytes, since the small processor has no others. */
 static void u16(struct wire_cursor *c, uint16_t *v)
 {
-    uint64_t n = *v;
-    number(c, &n, 2);
-    *v = (uint16_t)n;
+    uint8_t low = (uint8_t)*v;
+    uint8_t high = (uint8_t)(*v >> 8);
+    byte(c, &low);
+    byte(c, &high);
+    *v = (uint16_t)(low | high << 8);
 }
 
 static void u32(struct wire_cursor *c, uint32_t *v)
 {
-    uint64_t n = *v;
-    number(c, &n, 4);
-    *v = (uint32_t)n;
+    uint16_t low = (uint16_t)*v;
+    uint16_t high = (uint16_t)(*v >> 16);
+    u16(c, &low);
+    u16(c, &high);
+    *v = low | (uint32_t)high << 16;
+}
+
+static void u64(struct wire_cursor *c, uint64_t *v)
+{
+    uint32_t low = (uint32_t)*v;
+    uint32_t high = (uint32_t)(*v >> 32);
+    u32(c, &low);
+    u32(c, &high);
+    *v = low | (uint64_t)high << 32;
 }
 
 static void text(struct wire_cursor *c, char *v, uint8_t bytes)
@@ -58,7 +61,7 @@ static void hello(struct wire_cursor *c, struct atoll_wire_hello *h)
     }
     byte(c, &h->channels);
     u16(c, &h->boots);
-    number(c, &h->unique, 8);
+    u64(c, &h->unique);
     text(c, h->name, sizeof h->name);
 }
 

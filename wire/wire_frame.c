@@ -31,8 +31,7 @@ static bool cobs_decode(uint8_t *bytes, size_t n)
     return at == n;
 }
 
-/* Behind n raw bytes the CRC and the delimiter, COBS over all; returns the frame's length. */
-static size_t seal(uint8_t *out, size_t n)
+size_t atoll_wire_seal(uint8_t out[ATOLL_WIRE_FRAME_MAX], size_t n)
 {
     uint8_t *raw = out + 1;
     const uint32_t crc = atoll_wire_crc32(raw, n);
@@ -55,12 +54,11 @@ size_t atoll_wire_encode(const struct atoll_wire_frame *f, uint8_t out[ATOLL_WIR
     if (c.bad) {
         return 0;
     }
-    return seal(out, (size_t)(c.at - raw));
+    return atoll_wire_seal(out, (size_t)(c.at - raw));
 }
 
-size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
-                               const uint16_t *samples, size_t n, uint8_t bits,
-                               uint8_t out[ATOLL_WIRE_FRAME_MAX])
+size_t atoll_wire_begin_scans(uint8_t seq, const struct atoll_wire_data *d, const uint16_t *samples,
+                              size_t n, uint8_t bits, uint8_t out[ATOLL_WIRE_FRAME_MAX])
 {
     uint8_t *raw = out + 1;
     if (d->n_scans == 0 || n < d->n_scans ||
@@ -79,7 +77,15 @@ size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
     raw[9] = (uint8_t)d->slip;
     raw[10] = (uint8_t)(d->slip >> 8);
     raw[11] = d->n_scans;
-    return seal(out, 12 + atoll_wire_pack(raw + 12, samples, n, bits));
+    return 12 + atoll_wire_pack(raw + 12, samples, n, bits);
+}
+
+size_t atoll_wire_encode_scans(uint8_t seq, const struct atoll_wire_data *d,
+                               const uint16_t *samples, size_t n, uint8_t bits,
+                               uint8_t out[ATOLL_WIRE_FRAME_MAX])
+{
+    const size_t raw = atoll_wire_begin_scans(seq, d, samples, n, bits, out);
+    return raw > 0 ? atoll_wire_seal(out, raw) : 0;
 }
 
 /* The n bytes in front of a delimiter, as a frame. */

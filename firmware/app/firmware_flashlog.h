@@ -4,9 +4,10 @@
  * The bytes of the calibration store on a flash that can only be erased by the page: a log of what
  * was written, with a copy in memory. Free of any chip.
  *
- * Page: magic, generation, CRC-32 of both; then records: 0xa5 << 24 | at << 8 | n, n bytes in words,
- * CRC-32 of all that. All words little-endian. When a page is full or its end is damaged, the whole
- * content goes to the other page, whose header is written last: power may fail at any word.
+ * Page: magic, generation, CRC-32 of both; then records: 0xa5 << 24 | at << 8 | n, n bytes in
+ * words, CRC-32 of all that. All words little-endian. When a page is full or its end is damaged,
+ * the whole content goes to the other page, whose header is written last: power may fail at any
+ * word.
  */
 #ifndef FW_FLASHLOG_H
 #define FW_FLASHLOG_H

@@ -135,8 +135,8 @@ static inline void fw_scan_skip(struct fw_scan *s)
     fw_scan_step(s);
 }
 
-/** The codes of a whole scan at once, round by round: the way of a chip that brings them to memory by
- *  itself. Mixes with fw_scan_take only between two scans. */
+/** The codes of a whole scan at once, round by round: the way of a chip that brings them to memory
+ * by itself. Mixes with fw_scan_take only between two scans. */
 static inline void fw_scan_whole(struct fw_scan *s, const uint16_t *codes)
 {
     uint16_t *at = s->at;

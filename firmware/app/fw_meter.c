@@ -292,9 +292,9 @@ static bool send_block(struct fw_block *b)
                                       .slip = b->slip,
                                       .n_scans = b->scans};
     const size_t n =
-        atoll_wire_encode_scans(fw_meter.seq++, &d, b->samples, samples, c->bits, fw_meter.work);
-    b->ready = false;
-    port_send(fw_meter.work, (uint16_t)n);
+        atoll_wire_begin_scans(fw_meter.seq++, &d, b->samples, samples, c->bits, fw_meter.work);
+    b->ready = false; /* the CRC takes longer than the packing: the block fills meanwhile */
+    port_send(fw_meter.work, (uint16_t)atoll_wire_seal(fw_meter.work, n));
     if (fw_meter.blocks_to_config > 0) {
         fw_meter.blocks_to_config--;
     }
@@ -327,7 +327,7 @@ static void send_due(void)
     }
     if (fw_meter.channels_due != 0) {
         uint8_t index = 0;
-        while ((fw_meter.channels_due >> index & 1u) == 0) {
+        while (((uint32_t)fw_meter.channels_due >> index & 1u) == 0) {
             index++;
         }
         fw_meter.channels_due &= (uint16_t) ~(1u << index);

@@ -2,6 +2,25 @@
 /* Where a stamp lies on the axis of scans. */
 #include "firmware_scan.h"
 
+/* 65536 x ticks / period, bit by bit: a division of 64 bits takes an AVR ten times as long. */
+static uint16_t part_of(uint32_t ticks, uint32_t period)
+{
+    uint16_t part = 0;
+    if (ticks >= period) {
+        return UINT16_MAX;
+    }
+    for (uint8_t i = 0; i < 16; i++) {
+        const bool carry = (ticks & UINT32_C(0x80000000)) != 0;
+        ticks <<= 1;
+        part = (uint16_t)(part << 1);
+        if (carry || ticks >= period) {
+            ticks -= period;
+            part |= 1u;
+        }
+    }
+    return part;
+}
+
 void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32_t index,
                    uint32_t trigger_ticks, uint32_t *scan, uint16_t *fraction)
 {
@@ -17,10 +36,9 @@ void fw_scan_place(const struct fw_scan *s, const struct fw_stamp *stamp, uint32
         trigger = (int16_t)(trigger + triggers);
         at--;
     }
-    const uint64_t ticks = (uint64_t)trigger * trigger_ticks + stamp->tick;
-    const uint64_t part = (ticks << 16) / ((uint64_t)triggers * trigger_ticks);
     *scan = at;
-    *fraction = part < UINT16_MAX ? (uint16_t)part : UINT16_MAX;
+    *fraction = part_of((uint32_t)trigger * trigger_ticks + stamp->tick,
+                        (uint32_t)triggers * trigger_ticks);
 }
 
 void fw_scan_stamp(const struct fw_scan *s, const struct fw_position *base, uint32_t triggers,

@@ -36,7 +36,8 @@ static void set_default(uint8_t index, struct atoll_wire_channel *c)
                                      .rail = index,
                                      .nominal_mv = 12000,
                                      .zero_256 = (int32_t)(codes * 128),
-                                     .gain = port_facts.reference_uv / 16 * port_facts.sensor_ua_per_mv / (codes / 16),
+                                     .gain = port_facts.reference_uv / 16 *
+                                             port_facts.sensor_ua_per_mv / (codes / 16),
                                      .gain_u_ppm = 15000,
                                      .zero_u_256 = 2048};
     for (uint8_t i = 0; i < 5; i++) {

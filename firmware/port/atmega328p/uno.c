@@ -68,28 +68,97 @@ static uint16_t supply_mv;
 
 /* ----------------------------------------------------------------- interrupts */
 
-/* First what the hardware waits for, then the book-keeping, which may take until the next one. */
-ISR(ADC_vect)
+/*
+ * The converter is armed for the next trigger first, by hand in 36 cycles, where the compiler takes
+ * 65: bytes in and out may have kept this interrupt waiting. What follows may take until the next
+ * one: fw_scan_take(), by hand in the frequent case (first round, not the last channel), else in C.
+ */
+static volatile uint8_t next_mux; /* ADMUX of the conversion after the one awaited */
+static volatile uint16_t code_taken;
+
+void __vector_taken(void) __attribute__((signal, used));
+void __vector_missed(void) __attribute__((signal, used));
+
+#define RESTORE "pop r31\n\tpop r30\n\tpop r25\n\tpop r24\n\tout __SREG__, r24\n\tpop r24\n\t"
+
+ISR(ADC_vect, ISR_NAKED)
+{
+    __asm__ volatile(
+        "push r24\n\t"
+        "in r24, __SREG__\n\t"
+        "push r24\n\t"
+        "push r25\n\t"
+        "push r30\n\t"
+        "push r31\n\t"
+        "lds r24, %[timer]\n\t"
+        "lds r25, %[timer] + 1\n\t"
+        "lds r30, %[conversion]\n\t"
+        "lds r31, %[conversion] + 1\n\t"
+        "sub r24, r30\n\t"
+        "sbc r25, r31\n\t"
+        "lds r30, %[late]\n\t"
+        "lds r31, %[late] + 1\n\t"
+        "cp r24, r30\n\t"
+        "cpc r25, r31\n\t"
+        "brsh 1f\n\t"
+        "lds r24, %[next]\n\t"
+        "sts %[admux], r24\n\t" /* before the flag is cleared [23.5] */
+        "ldi r24, %[flag]\n\t"
+        "out %[flags], r24\n\t"
+        "lds r24, %[adc]\n\t" /* before the next conversion ends */
+        "lds r25, %[adc] + 1\n\t"
+        "lds r30, %[round]\n\t"
+        "tst r30\n\t"
+        "brne 2f\n\t"
+        "lds r30, %[channel]\n\t"
+        "inc r30\n\t"
+        "lds r31, %[channels]\n\t"
+        "cp r30, r31\n\t"
+        "brsh 2f\n\t"
+        "sts %[channel], r30\n\t"
+        "ldi r31, 0\n\t"
+        "subi r30, lo8(-(%[mux]))\n\t"
+        "sbci r31, hi8(-(%[mux]))\n\t"
+        "ldd r30, Z + 1\n\t"
+        "sts %[next], r30\n\t"
+        "lds r30, %[at]\n\t"
+        "lds r31, %[at] + 1\n\t"
+        "st Z+, r24\n\t"
+        "st Z+, r25\n\t"
+        "sts %[at], r30\n\t"
+        "sts %[at] + 1, r31\n\t" RESTORE "reti\n"
+        "1:\n\t" RESTORE "jmp __vector_missed\n"
+        "2:\n\t"
+        "sts %[code], r24\n\t"
+        "sts %[code] + 1, r25\n\t" RESTORE
+        "jmp __vector_taken\n\t" ::[timer] "n"(_SFR_MEM_ADDR(TCNT1)),
+        [conversion] "i"(&conversion_ticks), [late] "i"(&late_after), [next] "i"(&next_mux),
+        [admux] "n"(_SFR_MEM_ADDR(ADMUX)), [flag] "n"(_BV(OCF1B)), [flags] "I"(_SFR_IO_ADDR(TIFR1)),
+        [adc] "n"(_SFR_MEM_ADDR(ADC)), [code] "i"(&code_taken), [mux] "i"(mux),
+        [round] "i"(&fw_meter.scan.round), [channel] "i"(&fw_meter.scan.channel),
+        [channels] "i"(&fw_meter.scan.channels), [at] "i"(&fw_meter.scan.at));
+}
+
+/* A trigger has passed already, or comes while this is being decided and would be taken or not by
+ * chance: wait for it. */
+void __vector_missed(void)
 {
     struct fw_scan *s = &fw_meter.scan;
     const uint16_t code = ADC;
-    uint8_t place = (uint8_t)(s->channel + 1);
-    uint16_t t = TCNT1;
-    bool missed = false;
-    if ((uint16_t)(t - conversion_ticks) >= late_after) {
-        /* a trigger that comes while this is being decided would be taken or not by chance: wait */
-        while (t >= conversion_ticks) {
-            t = TCNT1;
-        }
-        missed = true;
-        place++;
+    while (TCNT1 >= conversion_ticks) {
     }
-    ADMUX = mux[place]; /* before the flag is cleared [23.5] */
+    ADMUX = mux[s->channel + 2];
     TIFR1 = _BV(OCF1B);
     fw_scan_take(s, code);
-    if (missed) {
-        fw_scan_skip(s);
-    }
+    fw_scan_skip(s);
+    next_mux = mux[s->channel + 1];
+}
+
+void __vector_taken(void)
+{
+    struct fw_scan *s = &fw_meter.scan;
+    fw_scan_take(s, code_taken);
+    next_mux = mux[s->channel + 1];
 }
 
 ISR(USART_UDRE_vect)
@@ -248,6 +317,7 @@ void port_start(uint16_t channels, uint32_t trigger_ticks)
     OCR1A = top;
     OCR1B = top;
     ADMUX = mux[0];
+    next_mux = mux[1];
     ADCSRB = _BV(ADTS2) | _BV(ADTS0); /* timer 1 compare match B */
     ADCSRA = _BV(ADEN) | _BV(ADATE) | _BV(ADIF) | _BV(ADIE) | prescaler;
     TIFR1 = _BV(OCF1B) | _BV(ICF1);
@@ -264,14 +334,15 @@ void port_stop(void)
     measure_supply();
 }
 
+/* Interrupts stay on, since a trigger must not wait: the index read last shows whether one came
+ * between. */
 void port_counts(uint32_t *index, uint16_t *lost, uint16_t *slip)
 {
-    ATOMIC_BLOCK(ATOMIC_RESTORESTATE)
-    {
+    do {
         *index = fw_meter.scan.index;
         *lost = fw_meter.scan.lost;
         *slip = fw_meter.scan.slip;
-    }
+    } while (*index != fw_meter.scan.index);
 }
 
 /* ----------------------------------------------------------------------- line */
@@ -307,12 +378,11 @@ int16_t port_receive(void)
     return byte;
 }
 
+/* Interrupts stay on: a stamp is written again four delimiters later, and then it is lost anyway.
+ */
 void port_delimiter_stamp(uint8_t n, struct fw_stamp *out)
 {
-    ATOMIC_BLOCK(ATOMIC_RESTORESTATE)
-    {
-        *out = delimiter_stamps[n & (DELIMITERS - 1)];
-    }
+    *out = delimiter_stamps[n & (DELIMITERS - 1)];
 }
 
 bool port_edge(struct fw_stamp *out, bool *rising, uint16_t *number)

@@ -3,7 +3,8 @@
  * In place of f411_*.c for QEMU's netduinoplus2 (STM32F405), in the tests only. QEMU 7.2 models the
  * USARTs, SysTick, EXTI and SYSCFG; timer 5 counts nanoseconds; there is no converter, no DMA, no
  * clock control, no flash controller and no pin. Codes come from a formula that the tests know, for
- * each trigger that the clock says has passed; the store lies in memory that a reset does not clear.
+ * each trigger that the clock says has passed; the store lies in memory that a reset does not
+ * clear.
  */
 #include "stm32_board.h"
 
@@ -45,7 +46,7 @@ bool board_init(void)
 {
     SYSTICK->rvr = CORE_HZ / SYSTICK_HZ - 1;
     SYSTICK->cvr = 0;
-    SYSTICK->csr = 7; /* the core's clock, interrupt, on */
+    SYSTICK->csr = 7;                         /* the core's clock, interrupt, on */
     EXTI->rtsr = EXTI->ftsr = BIT(EDGE_LINE); /* of port A, as after reset */
     EXTI->imr = BIT(EDGE_LINE);
     irq_enable(IRQ_EXTI9_5, 1);

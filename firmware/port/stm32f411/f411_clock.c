@@ -21,8 +21,8 @@ static bool wait_for(const volatile uint32_t *where, uint32_t bits)
     return false;
 }
 
-/* VCO = 1 MHz x 192, of that the half: 96 MHz; APB1 the half of it, its timers run at 96 MHz all the
- * same [6.2]. Three wait states for more than 90 MHz at 2.7 V or more [3.4.1]. */
+/* VCO = 1 MHz x 192, of that the half: 96 MHz; APB1 the half of it, its timers run at 96 MHz all
+ * the same [6.2]. Three wait states for more than 90 MHz at 2.7 V or more [3.4.1]. */
 static bool start_clock(void)
 {
     RCC->apb1enr |= RCC_APB1_PWR;

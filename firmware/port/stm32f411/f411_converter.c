@@ -16,10 +16,10 @@
 #include "stm32_board.h"
 
 enum {
-    SETTLE_TICKS = 16,  /* timer 5 follows timer 2 by some ticks */
-    GUARD_TICKS = 40,   /* from reading timer 2 to arming the converter it takes fewer */
-    AHEAD_TRIGGERS = 4, /* where conversion begins again at the earliest */
-    PENDING = 2,        /* codes under way between trigger and memory */
+    SETTLE_TICKS = 16,   /* timer 5 follows timer 2 by some ticks */
+    GUARD_TICKS = 40,    /* from reading timer 2 to arming the converter it takes fewer */
+    AHEAD_TRIGGERS = 4,  /* where conversion begins again at the earliest */
+    CONVERT_TICKS = 140, /* from a trigger to its code in memory it takes fewer, 126 */
     STREAM6_SHIFT = 16
 };
 
@@ -194,10 +194,14 @@ void isr_dma2_stream0(void)
     if (!scanning || waiting || (flags & (DMA_HTIF | DMA_TCIF)) == 0) {
         return;
     }
-    const uint32_t triggers = TIM5->cnt - stm32_sampler.base.triggers;
+    const struct board_moment m = board_now();
+    const uint32_t triggers = m.triggers - stm32_sampler.base.triggers;
     const uint32_t codes = codes_in_half();
     const bool late = triggers - stm32_sampler.half_codes > stm32_sampler.half_codes * 3u / 4;
-    const bool missed = (int32_t)(triggers - codes) > PENDING; /* codes is the younger */
+    /* the oldest trigger without a code, if any: how long ago (codes is the younger reading) */
+    const int64_t age_ticks =
+        (int64_t)((int32_t)(triggers - codes) - 1) * stm32_sampler.trigger_ticks + m.ticks;
+    const bool missed = triggers > codes && age_ticks > CONVERT_TICKS;
     if ((flags & (DMA_HTIF | DMA_TCIF)) != expected || late || missed) {
         begin_again();
         return;
@@ -223,8 +227,8 @@ void isr_tim4(void)
     const uint16_t rising = (uint16_t)(m.clock - (uint16_t)TIM4->ccr[0]);
     const uint16_t falling = (uint16_t)(m.clock - (uint16_t)TIM4->ccr[1]);
     TIM4->sr = ~(flags & (TIM_CC1 | TIM_CC2 | TIM_SR_CC1OF | TIM_SR_CC2OF)); /* a zero clears */
-    sampler_edges_dropped((uint16_t)((flags & TIM_SR_CC1OF) != 0) +
-                          (uint16_t)((flags & TIM_SR_CC2OF) != 0));
+    const int overwritten = ((flags & TIM_SR_CC1OF) != 0) + ((flags & TIM_SR_CC2OF) != 0);
+    sampler_edges_dropped((uint16_t)overwritten);
     const bool both = (flags & TIM_CC1) != 0 && (flags & TIM_CC2) != 0;
     if (both && falling > rising) {
         sampler_edge(&m, falling, false);
@@ -296,6 +300,5 @@ void board_health(uint16_t *supply_mv, int16_t *temperature_centi_c)
     *supply_mv = (uint16_t)(UINT32_C(3300) * VREFINT_CAL / reference);
     const int32_t at_3v3 = (int32_t)(sensor * *supply_mv / 3300);
     const int32_t centi_c = 3000 + (at_3v3 - TS_CAL1) * 8000 / span;
-    *temperature_centi_c =
-        (int16_t)(centi_c < -27315 ? -27315 : centi_c > 32000 ? 32000 : centi_c);
+    *temperature_centi_c = (int16_t)(centi_c < -27315 ? -27315 : centi_c > 32000 ? 32000 : centi_c);
 }

@@ -21,6 +21,7 @@
 #endif
 
 int main(void);
+void stm32_set_up(void); ///< all that main does before its loop
 
 /* ---------------------------------------------- what the chip or QEMU brings */
 
@@ -80,5 +81,15 @@ void health_measure(void);
 
 void line_init(void);
 void line_sent(void);
+
+/* interrupts, by the names of the vectors in stm32_start.c */
+void isr_systick(void);
+void isr_dma1_stream6(void);
+void isr_adc(void);
+void isr_exti9_5(void);
+void isr_tim4(void);
+void isr_usart2(void);
+void isr_tim5(void);
+void isr_dma2_stream0(void);
 
 #endif

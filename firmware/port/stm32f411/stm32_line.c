@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The line to the host: USART 2 at BAUD, 8N1 [19.6]. PA2 sends, PA3 receives, both alternate
- * function 7. Bytes out by DMA from a ring; bytes in by interrupt, the most urgent one, since a zero
- * is stamped.
+ * function 7. Bytes out by DMA from a ring; bytes in by interrupt, the most urgent one, since a
+ * zero is stamped.
  */
 #include "stm32_board.h"
 

@@ -82,12 +82,17 @@ void port_store_write(uint16_t at, const uint8_t *bytes, uint8_t n)
     (void)fw_flashlog_write(&store, at, bytes, n); /* the caller reads back */
 }
 
-int main(void)
+void stm32_set_up(void)
 {
     crystal = board_init();
     line_init();
     fw_flashlog_open(&store);
     fw_meter_init();
+}
+
+int main(void)
+{
+    stm32_set_up();
     for (;;) {
         fw_meter_poll();
     }

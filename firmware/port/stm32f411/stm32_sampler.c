@@ -100,7 +100,7 @@ void port_start(uint16_t channels, uint32_t trigger_ticks)
     uint8_t scanned[FW_CHANNELS_MAX];
     uint8_t n = 0;
     for (uint8_t i = 0; i < FW_CHANNELS_MAX; i++) {
-        if ((channels >> i & 1u) != 0) {
+        if (((uint32_t)channels >> i & 1u) != 0) {
             scanned[n++] = inputs[i];
         }
     }

@@ -11,8 +11,8 @@ void stm32_reset(void);
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memset(void *to, int value, size_t n);
 
-__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *
-memcpy(void *restrict to, const void *restrict from, size_t n)
+__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memcpy(
+    void *restrict to, const void *restrict from, size_t n)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
