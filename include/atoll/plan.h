@@ -252,6 +252,8 @@ ATOLL_API struct atoll_rate_limit atoll_plan_rate_limit(const struct atoll_compa
 /** "2 pipelines: 4 stages on 3+1+1+1 TPUs, 1 stage on 2 TPUs" into buf; long ones end in "...". */
 ATOLL_API const char *atoll_plan_shape(const struct atoll_plan *p, char buf[160]);
 
+/** Is this a strategy's text, its argument included ("partition:4+2+2", "exact:energy")? */
+ATOLL_API bool atoll_plan_strategy_known(const char *text);
 /** Strategy names that need no argument, for help and experiment files; NULL-terminated. */
 ATOLL_API const char *const *atoll_plan_strategies(void);
 /** All partitions of n into parts, largest first ("4+2+2"), in the order 8, 7+1, 6+2, ...; owned

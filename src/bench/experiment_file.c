@@ -277,15 +277,8 @@ static int read_tpus(struct atoll_experiment *e, const struct atoll_yaml *node,
 
 static bool is_strategy(const char *text)
 {
-    if (strcmp(text, "partitions") == 0 || strncmp(text, "partition:", 10) == 0) {
-        return true;
-    }
-    for (const char *const *s = atoll_plan_strategies(); *s; s++) {
-        if (strcmp(*s, text) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strcmp(text, "partitions") == 0 ||
+           (strcmp(text, "cuts") != 0 && atoll_plan_strategy_known(text));
 }
 
 static int unknown_strategy(const struct atoll_yaml *n, struct atoll_err *err)
@@ -294,9 +287,11 @@ static int unknown_strategy(const struct atoll_yaml *n, struct atoll_err *err)
     for (const char *const *s = atoll_plan_strategies(); *s; s++) {
         atoll_buf_printf(&known, "%s, ", *s);
     }
-    const int rc = atoll_yaml_fail(
-        n, err, "unknown strategy \"%.60s\" (%spartitions and partition:4+2+2 are known)", n->text,
-        known.data ? known.data : "");
+    const int rc = atoll_yaml_fail(n, err,
+                                   "unknown strategy \"%.60s\" (%sexact:latency, "
+                                   "exact:throughput, exact:energy, partitions, partition:4+2+2 "
+                                   "and the published searches are known)",
+                                   n->text, known.data ? known.data : "");
     atoll_buf_finish(&known);
     return rc;
 }

@@ -68,6 +68,27 @@ static int add_partitions(struct atoll_experiment *e, size_t *cap, uint32_t subj
     return rc;
 }
 
+static bool asks_for_rate(enum atoll_workload_mode mode)
+{
+    return mode == ATOLL_WORK_SATURATED || mode == ATOLL_WORK_RATE || mode == ATOLL_WORK_POISSON;
+}
+
+/* "exact" is the best for what the workloads measure: for latency where one input is in the system
+ * (latency, cold), for throughput where many are. Each plan then runs under all workloads. */
+static int add_exact(struct atoll_experiment *e, size_t *cap, uint32_t subject, uint32_t tpus,
+                     struct atoll_err *err)
+{
+    bool wanted[2] = {false, false};
+    int rc = 0;
+    for (uint32_t i = 0; i < e->n_workloads; i++) {
+        wanted[asks_for_rate(e->workloads[i].mode)] = true;
+    }
+    if (wanted[0]) {
+        rc = add_try(e, cap, subject, tpus, "exact:latency", err);
+    }
+    return rc || !wanted[1] ? rc : add_try(e, cap, subject, tpus, "exact:throughput", err);
+}
+
 /* Sum of "4+2+2". */
 static uint32_t parts_sum(const char *strategy)
 {
@@ -89,6 +110,8 @@ static int list_tries(struct atoll_experiment *e, struct atoll_err *err)
                 const char *strategy = e->strategies[s];
                 if (strcmp(strategy, "partitions") == 0) {
                     rc = add_partitions(e, &cap, m, e->tpus[t], err);
+                } else if (strcmp(strategy, "exact") == 0) {
+                    rc = add_exact(e, &cap, m, e->tpus[t], err);
                 } else if (strncmp(strategy, "partition:", 10) != 0 ||
                            parts_sum(strategy) == e->tpus[t]) {
                     rc = add_try(e, &cap, m, e->tpus[t], strategy, err);

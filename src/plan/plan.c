@@ -45,6 +45,21 @@ static const struct atoll__plan_strategy *find_strategy(const char *text, const 
     return NULL;
 }
 
+bool atoll_plan_strategy_known(const char *text)
+{
+    const char *argument = NULL;
+    const struct atoll__plan_strategy *s = find_strategy(text, &argument);
+    uint32_t parts[ATOLL_TPUS_MAX], n;
+    if (s && s->argument == ATOLL__ARGUMENT_PARTS) {
+        return atoll__plan_parse_parts(argument, parts, &n, NULL) == 0;
+    }
+    bool known = s && !*argument;
+    for (int o = 0; s && o < 3; o++) {
+        known = known || strcmp(argument, atoll_objective_name((enum atoll_objective)o)) == 0;
+    }
+    return known;
+}
+
 int atoll__plan_request_check(const struct atoll_plan_request *r, struct atoll_err *err)
 {
     if (r->n_models == 0 || !r->board) {

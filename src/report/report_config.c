@@ -54,8 +54,10 @@ const char *atoll__report_arrangement(struct atoll_arena *a, const char *strateg
     } else if (strcmp(strategy, "smallest_resident") == 0) {
         s = atoll_arena_printf(a, "the smallest resident pipelines on %lld TPU%s", (long long)tpus,
                                many);
-    } else if (strcmp(strategy, "exact") == 0) {
-        s = atoll_arena_printf(a, "the exact search on %lld TPU%s", (long long)tpus, many);
+    } else if (strncmp(strategy, "exact", 5) == 0) {
+        const char *what = strategy[5] == ':' ? strategy + 6 : NULL;
+        s = atoll_arena_printf(a, "the exact search%s%s on %lld TPU%s", what ? " for " : "",
+                               what ? what : "", (long long)tpus, many);
     } else if (strncmp(strategy, "partition:", 10) == 0) {
         s = atoll_arena_printf(a, "partition %s", strategy + 10);
     } else {
@@ -69,8 +71,9 @@ int atoll__report_plainness(const char *strategy)
     static const char *const order[] = {"single", "replicas", "vendor", "smallest_resident",
                                         "exact"};
     const int n = (int)(sizeof order / sizeof *order);
+    const size_t name = strcspn(strategy, ":");
     int i = 0;
-    while (i < n && strcmp(strategy, order[i]) != 0) {
+    while (i < n && (strlen(order[i]) != name || strncmp(strategy, order[i], name) != 0)) {
         i++;
     }
     return i;

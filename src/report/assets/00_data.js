@@ -73,7 +73,7 @@ const modelLabel = (m) => D.models.label[m] || D.models.spec[m];
 const strategyName = (s) => D.strategies[s];
 const workloadName = (w) => D.workloads[w];
 const STRATEGY_COLORS = { single: 6, replicas: 0, vendor: 1, smallest_resident: 2, exact: 3,
-  partition: 4 };
+  "exact:throughput": 3, "exact:latency": 5, "exact:energy": 3, partition: 4 };
 const isPartition = (name) => name.startsWith("partition:");
 const strategyColor = (name) => {
   const i = STRATEGY_COLORS[isPartition(name) ? "partition" : name];
@@ -84,7 +84,9 @@ function arrangement(strategy, tpus) {
   if (strategy === "replicas") return plural(tpus, "replica");
   if (strategy === "vendor") return "vendor cuts, " + plural(tpus, "TPU");
   if (strategy === "smallest_resident") return "smallest resident, " + plural(tpus, "TPU");
-  if (strategy === "exact") return "exact search, " + plural(tpus, "TPU");
+  if (strategy.split(":")[0] === "exact") {
+    return strategy.replace(":", " search for ") + ", " + plural(tpus, "TPU");
+  }
   if (isPartition(strategy)) return strategy.slice(10).replace(/\+/g, " + ") + " TPUs";
   return strategy + ", " + plural(tpus, "TPU");
 }

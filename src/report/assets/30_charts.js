@@ -97,7 +97,9 @@ function strategies(metric, workload, unit) {
     };
     const w = workload();
     for (const [key, label] of [["replicas", "replicas"], ["vendor", "vendor cuts"],
-      ["smallest_resident", "smallest resident"], ["exact", "exact search"]]) {
+      ["smallest_resident", "smallest resident"], ["exact", "exact search"],
+      ["exact:throughput", "exact for throughput"], ["exact:latency", "exact for latency"],
+      ["exact:energy", "exact for energy"]]) {
       add(label, key, overTpus(m, w, metric, (s) => s === key));
     }
     add("best partition", "partition", bestPartition(m, w, metric));
@@ -190,7 +192,7 @@ FIGURES.push({
     let i = 0;
     for (const [key, data] of groups) {
       const c = strategyColor(key === "partition" ? "partition:" : key);
-      sets.push({ label: key.replace("_", " "), data, showLine: false, borderColor: c, baseColor: c,
+      sets.push({ label: key.replace("_", " ").replace(":", " for "), data, showLine: false, borderColor: c, baseColor: c,
         backgroundColor: alpha(c, 0.7), pointStyle: SHAPES[i++ % 7], pointRadius: 4,
         order: key === "partition" ? 4 : 2 });
     }

@@ -4,6 +4,10 @@
 const OBJECTIVES = [["latency", "one input, least time"], ["throughput", "most per second"],
   ["energy", "least energy"]];
 
+const replicas = (i) => String(D.stages.tpus[i]).split(",").length;
+// Of a stage for each inference of the pipeline: its replicas work in turn.
+const shareUs = (i) => D.stages.service[i] / replicas(i);
+
 // Pipelines of a plan with equal stages are drawn once, with their number.
 function pipelinesOf(plan) {
   const found = new Map();
@@ -15,8 +19,8 @@ function pipelinesOf(plan) {
   const groups = new Map();
   for (const stages of found.values()) {
     stages.sort((a, b) => D.stages.stage[a] - D.stages.stage[b]);
-    const key = stages.map((i) => [D.stages.op0[i], D.stages.op1[i],
-      D.stages.nops[i]].join()).join(";");
+    const key = stages.map((i) => [D.stages.op0[i], D.stages.op1[i], D.stages.nops[i],
+      replicas(i)].join()).join(";");
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(stages);
   }
@@ -63,7 +67,8 @@ function stageRow(i, y, w, scale, bottleneck) {
     const v = S[column][i];
     return [nan(v) ? 0 : v, color(c), title + ": " + full(v) + " µs, computed"];
   });
-  bar(bars, parts, barW / scale.us, short(S.service[i] / 1000) + " ms");
+  bar(bars, parts, barW / scale.us, short(S.service[i] / 1000) + " ms" + (replicas(i) > 1
+    ? ", " + short(shareUs(i) / 1000) + " by " + replicas(i) : ""));
   const off = nan(S.off[i]) ? 0 : S.off[i], on = nan(S.on[i]) ? 0 : S.on[i];
   bar(bars + 20, [[on, css("--on"), "on chip: " + full(on) + " B, computed"],
     [off, css("--off"), "off chip, streamed for each inference: " + full(off) + " B, computed"]],
@@ -79,13 +84,22 @@ function flow(y, text, w) {
   return g;
 }
 
-function pipelineDrawing(stages, w, copies) {
+// The stage that sets the pace. Streams beside each other add the same time c to every stage, and
+// interval = max of (service + c) / replicas; so it is the stage that leaves least for c. With
+// several pipelines only the plan's interval is known, and c is left out.
+function slowestStage(stages, plan) {
+  const interval = 1e6 / D.plans.hz[plan], alone = D.plans.pipes[plan] === 1 && interval > 0;
+  const slack = (i) => (alone ? interval * replicas(i) - D.stages.service[i] : -shareUs(i));
+  return stages.reduce((a, b) => (slack(b) < slack(a) ? b : a));
+}
+
+function pipelineDrawing(stages, w, copies, plan) {
   const S = D.stages, root = svg("svg", { role: "img" });
   const us = (i) => Math.max(nan(S.service[i]) ? 0 : S.service[i],
     PARTS.reduce((sum, p) => sum + (nan(S[p[0]][i]) ? 0 : S[p[0]][i]), 0));
   const scale = { us: Math.max(1e-9, ...stages.map(us)),
     bytes: Math.max(1, ...stages.map((i) => (S.on[i] || 0) + (S.off[i] || 0))) };
-  const slowest = stages.reduce((a, b) => (S.service[b] > S.service[a] ? b : a));
+  const slowest = slowestStage(stages, plan);
   let y = 2;
   root.append(flow(y, bytes(S.inb[stages[0]]) + " in", w));
   y += 26;
@@ -93,8 +107,11 @@ function pipelineDrawing(stages, w, copies) {
     const row = stageRow(i, y, w, scale, stages.length > 1 && i === slowest);
     root.append(row.g);
     y += row.h + 2;
-    const last = n === stages.length - 1;
-    root.append(flow(y, bytes(S.outb[i]) + (last ? " out" : " to the next stage"), w));
+    const next = stages[n + 1];
+    const text = next === undefined ? " out"
+      : S.inb[next] === S.outb[i] ? " to the next stage"
+        : " written for later stages, " + bytes(S.inb[next]) + " read by the next";
+    root.append(flow(y, bytes(S.outb[i]) + text, w));
     y += 26;
   });
   root.setAttribute("viewBox", "0 0 " + w + " " + y);
@@ -128,7 +145,8 @@ function drawPipelines() {
     el("span", {}, swatch({ bar: true, baseColor: color(i) }), " " + title + "  ")),
   el("span", {}, swatch({ bar: true, baseColor: css("--on") }), " on chip  "),
   el("span", {}, swatch({ bar: true, baseColor: css("--off") }), " off chip"),
-  el("span", {}, "The number is the service time; parts that overlap in time add up to more."));
+  el("span", {}, "The number is the service time; parts that overlap in time add up to more. "
+    + "Replicas take the inputs in turn, so their share of it is what the next stage waits for."));
   box.append(key);
   const width = Math.max(280, Math.min(980, box.clientWidth));
   for (const group of pipelinesOf(plan)) {
@@ -137,6 +155,6 @@ function drawPipelines() {
       box.append(el("h3", {}, group.length > 1 ? group.length + " equal pipelines, TPUs " + tpus
         : "Pipeline on TPUs " + tpus));
     }
-    box.append(pipelineDrawing(group[0], width, group.length));
+    box.append(pipelineDrawing(group[0], width, group.length, plan));
   }
 }

@@ -62,6 +62,27 @@ static uint64_t units(size_t line, const char *text)
     return n;
 }
 
+/* "exact" is one plan for what one input asks and one for what many ask; each runs under both. */
+static void exact_for_each_workload(void **state)
+{
+    (void)state;
+    struct atoll_buf b = {0};
+    struct atoll_experiment *e = NULL;
+    struct atoll_err err = {0};
+    for (size_t i = 0; i < LINES; i++) {
+        atoll_buf_printf(&b, "%s\n",
+                         i == 6   ? "strategies: [exact]"
+                         : i == 7 ? "workloads: [{mode: latency, count: 5}, {mode: saturated, "
+                                    "count: 5}]"
+                                  : good[i]);
+    }
+    assert_int_equal(atoll_write_file(path, b.data, b.size, &err), 0);
+    atoll_buf_finish(&b);
+    assert_int_equal(atoll_experiment_open(path, NULL, &e, &err), 0);
+    assert_int_equal(atoll_experiment_units(e), 2 * 2 * 2 * 3);
+    atoll_experiment_close(&e);
+}
+
 static void counts_units(void **state)
 {
     (void)state;
@@ -72,6 +93,9 @@ static void counts_units(void **state)
     assert_int_equal(units(6, "strategies: [partitions]"), 2 * 3); /* two of 2; one TPU has none */
     assert_int_equal(units(6, "strategies: [partitions, \"partition:1+1\", \"partition:4+4\"]"),
                      2 * 3);
+    /* exact: for latency alone; with a workload of many inputs also for throughput */
+    assert_int_equal(units(6, "strategies: [exact]"), 2 * 3);
+    assert_int_equal(units(6, "strategies: [exact, \"exact:energy\"]"), 2 * 2 * 3);
     assert_int_equal(units(7, "workloads: [{mode: latency, count: 5}, {mode: cold}, {mode: rate, "
                               "hz: 3, count: 2}, {mode: rate, hz: 4, count: 2}]"),
                      4 * 12);
@@ -124,6 +148,8 @@ static void refuses_with_line_and_key(void **state)
     refused(5, "tpus: []", "no number of TPUs");
     refused(5, "tpus: [1, 1..2]", "twice");
     refused(6, "strategies: [best]", "unknown strategy \"best\"");
+    refused(6, "strategies: [\"exact:speed\"]", "unknown strategy \"exact:speed\"");
+    refused(6, "strategies: [cuts]", "unknown strategy \"cuts\"");
     refused(6, "strategies: [single, single]", "twice");
     refused(7, "workloads: [{mode: latency}]", "needs a count");
     refused(7, "workloads: [{mode: cold, count: 3}]", "takes no count");
