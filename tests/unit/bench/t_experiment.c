@@ -222,6 +222,7 @@ static void the_key_is_the_meaning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(exact_for_each_workload, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_units, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_with_line_and_key, setup, teardown),
         cmocka_unit_test_setup_teardown(the_key_is_the_meaning, setup, teardown),
