@@ -8,7 +8,7 @@
 struct bench_opts {
     struct opt_common common;
     const char *db, *shard, *share;
-    bool resume;
+    bool resume, no_accuracy;
     uint64_t threads, seed;
 };
 
@@ -29,6 +29,11 @@ static const struct opt opts[] = {
      .type = OPT_FLAG,
      .offset = offsetof(struct bench_opts, resume),
      .help = "Go on with what the database has not; needed when it holds this experiment"},
+    {.long_name = "no-accuracy",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct bench_opts, no_accuracy),
+     .help = "Leave out the accuracy that the experiment asks for, where there is no TFLite "
+             "runtime"},
     {.long_name = "threads",
      .type = OPT_UINT,
      .offset = offsetof(struct bench_opts, threads),
@@ -92,6 +97,7 @@ static int print_json(struct call *call, const struct atoll_experiment *e,
     json_object_set_new(j, "already", json_integer((json_int_t)s->already));
     json_object_set_new(j, "skipped", json_integer((json_int_t)s->skipped));
     json_object_set_new(j, "failed", json_integer((json_int_t)s->failed));
+    json_object_set_new(j, "evaluated", json_integer((json_int_t)s->evaluated));
     atoll_json_set_number(j, "seconds", s->seconds);
     return out_json(call, j);
 }
@@ -121,6 +127,10 @@ static int print_summary(struct call *call, const struct atoll_bench_summary *s)
     out_text("%llu runs done in %.1f s", (unsigned long long)s->done, s->seconds);
     if (s->already) {
         out_text(", %llu were done before", (unsigned long long)s->already);
+    }
+    if (s->evaluated) {
+        out_text(", accuracy of %llu model%s measured", (unsigned long long)s->evaluated,
+                 s->evaluated == 1 ? "" : "s");
     }
     if (s->skipped) {
         out_text(", %llu do not apply", (unsigned long long)s->skipped);
@@ -164,7 +174,9 @@ static int run_experiment(struct call *call, struct atoll_bench_opts *b)
 static int run(struct call *call)
 {
     const struct bench_opts *o = call->opts;
-    struct atoll_bench_opts b = {.resume = o->resume, .threads = (unsigned)o->threads};
+    struct atoll_bench_opts b = {.resume = o->resume,
+                                 .no_accuracy = o->no_accuracy,
+                                 .threads = (unsigned)o->threads};
     if (!o->db) {
         return atoll_fail(&call->err, ATOLL_EUSAGE, "option --db FILE is missing");
     }

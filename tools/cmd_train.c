@@ -5,14 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+#include <atoll/store.h>
 #include <atoll/train.h>
+#include <unistd.h>
 
 struct train_opts {
     struct opt_common common;
-    const char *data, *recipe, *out, *share, *runtime;
+    const char *data, *recipe, *out, *db, *share, *runtime;
     uint64_t epochs, threads, seed, calibrate, stop_after, limit;
     double validation;
-    bool resume;
+    bool resume, discard;
 };
 
 static const struct opt opts[] = {
@@ -51,6 +53,16 @@ static const struct opt opts[] = {
      .offset = offsetof(struct train_opts, resume),
      .help = "Go on from the checkpoint in DIR, when there is one; the result is that of an "
              "unbroken run"},
+    {.long_name = "discard",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct train_opts, discard),
+     .help = "With --resume: write over a checkpoint of another run (network, recipe, data, seed, "
+             "threads or version) instead of refusing it"},
+    {.long_name = "db",
+     .type = OPT_TEXT,
+     .offset = offsetof(struct train_opts, db),
+     .argument = "FILE",
+     .help = "Results database that gets the finished training and its epochs, for the report"},
     {.short_name = 'l',
      .long_name = "limit",
      .type = OPT_UINT,
@@ -89,9 +101,9 @@ static const struct opt opts[] = {
      .type = OPT_UINT,
      .offset = offsetof(struct train_opts, threads),
      .argument = "N",
-     .help = "Threads of the kernels; on a busy machine one is fastest. Another number gives other "
-             "last digits",
-     .fallback = "1",
+     .help = "Threads of the kernels. Another number gives other last digits: give one to repeat a "
+             "run exactly",
+     .fallback = "the faster of one and all cores, timed at the start",
      .low = 1,
      .high = 256},
     {.long_name = "seed",
@@ -113,8 +125,7 @@ static const struct opt opts[] = {
      .help = "The TFLite runtime to load, for a teacher (libtensorflowlite_c.so)"},
     OPTS_END,
 };
-static const struct train_opts defaults = {
-    .seed = 1, .threads = 1, .calibrate = 512, .validation = -1};
+static const struct train_opts defaults = {.seed = 1, .calibrate = 512, .validation = -1};
 
 struct setup {
     struct atoll_net *net;
@@ -242,6 +253,8 @@ static int answer_json(struct call *call, const struct setup *s)
     json_object_set_new(j, "kernels", json_string(atoll_trainer_kernels()));
     json_object_set_new(j, "epochs", json_integer((json_int_t)r->n_epochs));
     json_object_set_new(j, "seconds", number(r->seconds));
+    json_object_set_new(j, "resumed_epochs", json_integer((json_int_t)r->resumed));
+    json_object_set_new(j, "key", json_string(r->key));
     json_object_set_new(j, "weights_sha256", json_string(r->weights_sha256));
     json_object_set_new(j, "images", json_integer((json_int_t)r->images_test));
     json_object_set_new(j, "top1",
@@ -289,6 +302,98 @@ static int answer_text(struct call *call, const struct setup *s)
     return code;
 }
 
+/* --------------------------------------------------------------------- database */
+
+static char *recipe_text(const struct atoll_recipe *p, struct atoll_err *err)
+{
+    struct atoll_buf b = {0};
+    atoll_buf_printf(&b, "%u epochs, batch %u, SGD rate %g, momentum %g, decay %g, %s", p->epochs,
+                     p->batch, p->rate, p->momentum, p->weight_decay,
+                     p->schedule == ATOLL_SCHEDULE_COSINE ? "cosine" : "steps");
+    for (uint32_t i = 0; i < p->n_steps && p->schedule == ATOLL_SCHEDULE_STEP; i++) {
+        atoll_buf_printf(&b, "%s%g", i ? ", " : " at ", p->step_frac[i]);
+    }
+    atoll_buf_printf(&b, ", warm-up %g, smoothing %g%s", p->warm_up_frac, p->label_smoothing,
+                     p->flip ? ", flip" : "");
+    if (p->shift > 0) {
+        atoll_buf_printf(&b, ", shift %u", p->shift);
+    }
+    if (p->teacher[0] != '\0') {
+        atoll_buf_printf(&b, ", teacher %s, temperature %g, weight %g", p->teacher, p->temperature,
+                         p->teacher_weight);
+    }
+    if (b.failed) {
+        atoll_buf_finish(&b);
+        (void)atoll_fail_nomem(err, "a recipe", 0);
+        return NULL;
+    }
+    return atoll_buf_take(&b, NULL);
+}
+
+static int put_training(struct call *call, const struct setup *s, const char *recipe,
+                        struct atoll_store *db)
+{
+    const struct train_opts *o = call->opts;
+    const struct atoll_train_result *r = &s->result;
+    const struct atoll_interval a = test_accuracy(r);
+    char host[128] = "";
+    const struct atoll_training_row row = {.key = r->key,
+                                           .calibration = (int64_t)o->calibrate,
+                                           .network = s->net->name,
+                                           .data = o->data,
+                                           .recipe = recipe,
+                                           .seed = o->seed,
+                                           .threads = r->threads,
+                                           .epochs = r->n_epochs,
+                                           .parameters = (int64_t)r->parameters,
+                                           .kernels = atoll_trainer_kernels(),
+                                           .weights_sha256 = r->weights_sha256,
+                                           .model_sha256 = r->model_sha256,
+                                           .int8_sha256 = r->int8_sha256[0] ? r->int8_sha256 : NULL,
+                                           .images = (int64_t)r->images_test,
+                                           .top1 = r->images_test ? a.value : NAN,
+                                           .top1_low95 = r->images_test ? a.low95 : NAN,
+                                           .top1_high95 = r->images_test ? a.high95 : NAN,
+                                           .atoll_version = ATOLL_VERSION,
+                                           .host = gethostname(host, sizeof host - 1) == 0 ? host
+                                                                                           : NULL};
+    int code = atoll_store_put_training(db, &row, &call->err);
+    for (uint32_t i = 0; i < r->n_epochs && code == 0; i++) {
+        const struct atoll_epoch *e = &r->epochs[i];
+        const struct atoll_epoch_row h = {.training = r->key,
+                                          .epoch = (int64_t)i + 1,
+                                          .rate = e->rate,
+                                          .loss = e->loss,
+                                          .accuracy_frac = e->accuracy_frac,
+                                          .validation_loss = e->validation_loss,
+                                          .validation_accuracy_frac = e->validation_accuracy_frac,
+                                          .seconds = e->seconds};
+        code = atoll_store_put_epoch(db, &h, &call->err);
+    }
+    return code;
+}
+
+/* A training that --stop-after ended early is written when it is complete. */
+static int write_db(struct call *call, const struct setup *s)
+{
+    const struct train_opts *o = call->opts;
+    struct atoll_store *db = NULL;
+    if (!o->db || s->result.n_epochs < s->recipe.epochs) {
+        return 0;
+    }
+    char *recipe = recipe_text(&s->recipe, &call->err);
+    int code = recipe ? atoll_store_open(o->db, ATOLL_STORE_WRITE, &db, &call->err) : ATOLL_ENOMEM;
+    code = code ? code : atoll_store_begin(db, &call->err);
+    code = code ? code : put_training(call, s, recipe, db);
+    code = code ? code : atoll_store_commit(db, &call->err);
+    if (code && db) {
+        atoll_store_rollback(db);
+    }
+    atoll_store_close(&db);
+    atoll_free(recipe);
+    return code;
+}
+
 static int run(struct call *call)
 {
     const struct train_opts *o = call->opts;
@@ -306,11 +411,13 @@ static int run(struct call *call)
                                               .stop_after = (uint32_t)o->stop_after,
                                               .dir = o->out,
                                               .resume = o->resume,
+                                              .discard = o->discard,
                                               .calibration = (uint32_t)o->calibrate,
                                               .progress = out_progress_start(&progress, call)};
         code = atoll_train_run(&q, &s.result, &call->err);
         out_progress_finish(&progress);
     }
+    code = code ? code : write_db(call, &s);
     if (code == 0) {
         code = call->json ? answer_json(call, &s) : answer_text(call, &s);
     }
@@ -328,7 +435,8 @@ const struct command cmd_train = {
             "zoo:NAME?key=value, or a .tflite classifier whose structure is trained from fresh "
             "weights.\n\n"
             "The same seed, number of threads and machine give the same weights. A checkpoint is "
-            "written after each epoch. Needs libdnnl-dev when atoll is built.",
+            "written after each epoch, after which --resume skips what is done. Needs libdnnl-dev "
+            "when atoll is built.",
     .example = "atoll train zoo:cifar_squeezenet1_1?classes=24 --data generated --limit 128 "
                "--epochs 1 -o trained",
     .opts = opts,

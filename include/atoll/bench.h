@@ -204,17 +204,21 @@ ATOLL_API const char *atoll_experiment_key(const struct atoll_experiment *e);
 struct atoll_bench_opts {
     uint32_t shard, shards; ///< 0 <= shard < shards; 0 of 1: everything
     bool resume;
+    bool no_accuracy; ///< leave out what the experiment asks for under `accuracy`
     unsigned threads; ///< 0: all cores (virtual-time devices only; real ones run one at a time)
     struct atoll_progress progress;
 };
 struct atoll_bench_summary {
     uint64_t units, done, skipped, failed, already;
+    uint64_t evaluated; ///< models whose accuracy was measured in this call
     double seconds;
 };
-/** Runs the sweep into the store. A database that already holds runs of this experiment needs
- *  `resume` (ATOLL_EUSAGE otherwise). A run that fails is a row with its sentence; a fault of the
- * machine (exit code 5) ends the sweep. Results do not depend on order, threads or shards.
- * ATOLL_ENO: progress asked for the end; what is finished is in the database and *out is filled. */
+/** Runs the sweep into the store. First the accuracy of each model that the experiment asks for is
+ *  measured with the TFLite runtime on the host (ATOLL_EDEVICE: there is none). A database that
+ * already holds runs of this experiment needs `resume` (ATOLL_EUSAGE otherwise). A run that fails
+ * is a row with its sentence; a fault of the machine (exit code 5) ends the sweep. Results do not
+ * depend on order, threads or shards. ATOLL_ENO: progress asked for the end; what is finished is in
+ * the database and *out is filled. */
 ATOLL_API int atoll_bench(const struct atoll_experiment *e, const char *db,
                           const struct atoll_bench_opts *o, struct atoll_bench_summary *out,
                           struct atoll_err *err);

@@ -11,7 +11,7 @@
 #ifndef ATOLL_DATA_H
 #define ATOLL_DATA_H
 
-#include <atoll/base.h>
+#include <atoll/yaml.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -112,6 +112,12 @@ struct atoll_dataset;
  *  for; ATOLL_EUSAGE lists the known sets; ATOLL_EINPUT: a bad archive. `o` may be NULL. */
 ATOLL_API int atoll_dataset_open(const char *set, const struct atoll_data_opts *o,
                                  struct atoll_dataset **d, struct atoll_err *err);
+/** The same as a node of another yaml file says: a text that atoll_dataset_open takes, or a map
+ * with the keys of a set's yaml file, pre-processing among them. Paths are relative to o->base_dir.
+ */
+ATOLL_API int atoll_dataset_open_node(const struct atoll_yaml *node,
+                                      const struct atoll_data_opts *o, struct atoll_dataset **d,
+                                      struct atoll_err *err);
 ATOLL_API void atoll_dataset_close(struct atoll_dataset **d);
 
 struct atoll_dataset_info {
@@ -151,8 +157,9 @@ struct atoll_box {
     bool crowd; ///< COCO iscrowd: may match many detections, misses none
 };
 /** Task `detect`: the boxes of an image; borrowed. */
-ATOLL_API const struct atoll_box *
-atoll_dataset_boxes(const struct atoll_dataset *d, enum atoll_part part, size_t index, size_t *n);
+ATOLL_API const struct atoll_box *atoll_dataset_boxes(const struct atoll_dataset *d,
+                                                      enum atoll_part part, size_t index,
+                                                      size_t *n);
 
 /** A labels file: a line a class, or "number name" lines (then the numbers count); owned by the
  *  arena. ATOLL_EINPUT: a number twice or out of range. */

@@ -85,6 +85,13 @@ ATOLL_API int atoll_interp_warm_up(struct atoll_interp *it, unsigned count, stru
 /** State of recurrent networks back to zero (done once at open). */
 ATOLL_API int atoll_interp_reset(struct atoll_interp *it, struct atoll_err *err);
 
+/** Opens the model and runs it once on zeros in a child process, since a file from elsewhere may
+ *  crash the runtime where our checks have no eyes. ATOLL_EINPUT: it crashed, or took over 120 s;
+ *  else what open and invoke say. For files, before the process starts threads: the child has only
+ *  the caller's. Costs one start and one inference. */
+ATOLL_API int atoll_interp_try(const struct atoll_runtime *rt, const struct atoll_model *m,
+                               const struct atoll_interp_opts *opts, struct atoll_err *err);
+
 /** What atoll asks of a model beyond its reader, before the runtime sees it: scales positive and
  *  finite, zero points in their type's range, operators with the tensors that the runtime's kernels
  *  take for granted, tensors and their sum below 2 GiB. ATOLL_EINPUT or ATOLL_ELIMIT. */

@@ -19,11 +19,13 @@
 extern "C" {
 #endif
 
-#define ATOLL_STORE_SCHEMA 2
+#define ATOLL_STORE_SCHEMA 3 ///< 2: power states, phases, budget; 3: accuracy, training, epoch
 
 struct atoll_store;
 
 enum atoll_store_mode { ATOLL_STORE_READ, ATOLL_STORE_WRITE /* opens or creates */ };
+/** A file of an older schema opens too: for reading as it is (what its schema has not is empty),
+ * for writing it gets the tables that are missing. */
 ATOLL_API int atoll_store_open(const char *path, enum atoll_store_mode mode, struct atoll_store **s,
                                struct atoll_err *err);
 ATOLL_API void atoll_store_close(struct atoll_store **s);
@@ -131,6 +133,43 @@ struct atoll_rail_row {
     double energy_mj, u95_mj, mean_w; ///< of the steady window, whole
     double u_gain_mj, u_zero_mj, u_drift_mj, u_noise_mj, u_time_mj;
 };
+/** Accuracy of a model of an experiment, measured on the host. Natural key: (experiment, model,
+ *  data, part). */
+struct atoll_accuracy_row {
+    const char *experiment, *model;
+    const char *data;    ///< the set as in the experiment: "fashion_mnist", a yaml file, its keys
+    const char *part;    ///< "test", "validation", "train"
+    int64_t image_limit; ///< images asked for at most; 0: all
+    const char *task;    ///< "classify", "segment", "detect"
+    int64_t images, bad, classes; ///< counted; corrupt ones left out; classes of the set
+    const char *bad_first;        ///< sentence about the first of them, NULL
+    double top1, top1_low95, top1_high95, top5, top5_low95, top5_high95; ///< classify, Wilson
+    double pixel_frac, pixel_low95, pixel_high95, mean_iou;              ///< segment
+    double ap, ap50, ap75;                                               ///< detect
+    const char *origin, *runtime, *kernels; ///< "measured"; "2.17.1"; "xnnpack"
+    const char *host, *started;             ///< left out of the canonical dump, as in runs
+    double seconds, images_per_s;
+};
+/** A finished training. Natural key: (key, calibration). */
+struct atoll_training_row {
+    const char *key;     ///< sha256 over network, recipe, data, seed, threads and version
+    int64_t calibration; ///< images that scaled the int8 model; 0: none written
+    const char *network, *data, *recipe; ///< its name; set; the recipe in one line
+    uint64_t seed;
+    int64_t threads, epochs, parameters;
+    const char *kernels;                                     ///< version and instruction set
+    const char *weights_sha256, *model_sha256, *int8_sha256; ///< of the files; int8: NULL: none
+    int64_t images;                                          ///< of the test part
+    double top1, top1_low95, top1_high95; ///< float network, Wilson; NAN without test images
+    const char *atoll_version, *host;     ///< host: left out of the canonical dump
+};
+/** One epoch of a training. Natural key: (training, epoch). */
+struct atoll_epoch_row {
+    const char *training; ///< training.key
+    int64_t epoch;        ///< from 1
+    double rate, loss, accuracy_frac, validation_loss, validation_accuracy_frac;
+    double seconds; ///< left out of the canonical dump
+};
 
 /** Power of a state by regression of the trace on the timeline of states. Since version 2. */
 struct atoll_state_row {
@@ -159,6 +198,12 @@ ATOLL_API int atoll_store_put_plan(struct atoll_store *s, const struct atoll_pla
 ATOLL_API int atoll_store_put_stage(struct atoll_store *s, const struct atoll_stage_row *r,
                                     struct atoll_err *err);
 ATOLL_API int atoll_store_put_layer(struct atoll_store *s, const struct atoll_layer_row *r,
+                                    struct atoll_err *err);
+ATOLL_API int atoll_store_put_accuracy(struct atoll_store *s, const struct atoll_accuracy_row *r,
+                                       struct atoll_err *err);
+ATOLL_API int atoll_store_put_training(struct atoll_store *s, const struct atoll_training_row *r,
+                                       struct atoll_err *err);
+ATOLL_API int atoll_store_put_epoch(struct atoll_store *s, const struct atoll_epoch_row *r,
                                     struct atoll_err *err);
 /** Inserts a run; *id receives its number. The same natural key again: ATOLL_EUSAGE. */
 ATOLL_API int atoll_store_put_run(struct atoll_store *s, const struct atoll_run_row *r, int64_t *id,
@@ -228,6 +273,19 @@ ATOLL_API int atoll_store_each_state(struct atoll_store *s, int64_t run,
 ATOLL_API int atoll_store_each_phase(struct atoll_store *s, int64_t run,
                                      int (*fn)(void *u, const struct atoll_phase_row *r), void *u,
                                      struct atoll_err *err);
+ATOLL_API int atoll_store_each_accuracy(struct atoll_store *s, const char *experiment,
+                                        int (*fn)(void *u, const struct atoll_accuracy_row *r),
+                                        void *u, struct atoll_err *err);
+ATOLL_API int atoll_store_each_training(struct atoll_store *s,
+                                        int (*fn)(void *u, const struct atoll_training_row *r),
+                                        void *u, struct atoll_err *err);
+/** `training` NULL: of all. */
+ATOLL_API int atoll_store_each_epoch(struct atoll_store *s, const char *training,
+                                     int (*fn)(void *u, const struct atoll_epoch_row *r), void *u,
+                                     struct atoll_err *err);
+/** Is there an accuracy with this natural key? */
+ATOLL_API int atoll_store_has_accuracy(struct atoll_store *s, const struct atoll_accuracy_row *key,
+                                       bool *found, struct atoll_err *err);
 /** Owned arrays (atoll_free); *n = 0 and NULL when the run has none. */
 ATOLL_API int atoll_store_get_samples(struct atoll_store *s, int64_t run, double **latency_us,
                                       size_t *n, struct atoll_err *err);

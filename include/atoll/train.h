@@ -206,11 +206,14 @@ struct atoll_train_request {
     struct atoll_recipe recipe;
     const struct atoll_runtime *rt; ///< for a teacher; NULL without one
     uint64_t seed;
-    unsigned threads;
+    unsigned threads;     ///< of the kernels; 0: the faster of one and all cores, by three timed
+                          ///< steps, or that of the checkpoint it goes on from
     size_t limit;         ///< only the first so many training images; 0: all
     uint32_t stop_after;  ///< epochs of this call, 0: all; the schedule stays that of all
     const char *dir;      ///< made when missing; receives what the contract names. NULL: no files
     bool resume;          ///< go on from DIR/checkpoint when there is one
+    bool discard;         ///< with resume: a checkpoint of another run, or a damaged one, is
+                          ///< written over (and named in the log) instead of refused
     uint32_t calibration; ///< images for model_int8.tflite; 0: none written
     struct atoll_progress progress; ///< `what` says epoch, loss, accuracy
 };
@@ -222,10 +225,13 @@ struct atoll_epoch {
 struct atoll_train_result {
     struct atoll_epoch *epochs; ///< owned; of earlier calls too
     uint32_t n_epochs;
+    uint32_t resumed;                   ///< of them from the checkpoint
     uint64_t images_test, correct_test; ///< first answers, float network
     double seconds;                     ///< of training in this call
     uint64_t parameters;
     unsigned threads;
+    char key[65]; ///< of the run: network, recipe, images, seed, threads, version
+    char model_sha256[65], int8_sha256[65]; ///< of the files written; "": not written
     char weights_sha256[65]; ///< of all parameters: same seed, threads and machine, same hash
 };
 /** Trains. ATOLL_EINPUT: label/class mismatch, a checkpoint of another run, a bad image, a loss

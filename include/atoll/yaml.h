@@ -54,6 +54,9 @@ ATOLL_API int atoll_yaml_bool(const struct atoll_yaml *n, bool *out, struct atol
 ATOLL_API int atoll_yaml_string(const struct atoll_yaml *n, const char **out,
                                 struct atoll_err *err);
 ATOLL_API bool atoll_yaml_is_null(const struct atoll_yaml *n); ///< unquoted null, ~ or empty
+/** Appends the node as one line of flow yaml, "{set: cifar10:../c, mean: [1, 2, 3]}": a name for
+ * it. */
+ATOLL_API void atoll_yaml_flow(const struct atoll_yaml *n, struct atoll_buf *out);
 ATOLL_API int atoll_yaml_expect(const struct atoll_yaml *n, enum atoll_yaml_kind kind,
                                 struct atoll_err *err);
 

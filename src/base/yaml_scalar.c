@@ -133,3 +133,39 @@ int atoll_yaml_string(const struct atoll_yaml *n, const char **out, struct atoll
     *out = n->text;
     return ATOLL_OK;
 }
+
+/* -------------------------------------------------------------------- as text */
+
+static void flow_text(const struct atoll_yaml *n, struct atoll_buf *out)
+{
+    if (!n->quoted) {
+        atoll_buf_puts(out, n->text ? n->text : "");
+        return;
+    }
+    atoll_buf_puts(out, "'");
+    for (const char *c = n->text; *c; c++) {
+        atoll_buf_append(out, c, 1);
+        if (*c == '\'') {
+            atoll_buf_puts(out, "'");
+        }
+    }
+    atoll_buf_puts(out, "'");
+}
+
+void atoll_yaml_flow(const struct atoll_yaml *n, struct atoll_buf *out)
+{
+    if (n->kind == ATOLL_YAML_SCALAR) {
+        flow_text(n, out);
+        return;
+    }
+    const bool map = n->kind == ATOLL_YAML_MAP;
+    atoll_buf_puts(out, map ? "{" : "[");
+    for (const struct atoll_yaml *c = n->first; c; c = c->next) {
+        atoll_buf_puts(out, c == n->first ? "" : ", ");
+        if (map) {
+            atoll_buf_printf(out, "%s: ", c->key);
+        }
+        atoll_yaml_flow(c, out);
+    }
+    atoll_buf_puts(out, map ? "}" : "]");
+}

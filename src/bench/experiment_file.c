@@ -14,7 +14,7 @@
 struct raw {
     const char *name, *board, *device, *meter, *keep_trace, *keep_timeline, *clock, *runner,
         *compiler, *energy_u95;
-    const struct atoll_yaml *board_node, *models, *tpus, *strategies, *workloads;
+    const struct atoll_yaml *board_node, *models, *tpus, *strategies, *workloads, *accuracy;
     int64_t repeats, seed;
     double meter_hz;
 };
@@ -149,6 +149,27 @@ static int read_item(const struct atoll_yaml *n, const char *key, const char **t
                                             : 0;
 }
 
+/* A model: its name, or a map {model: NAME, accuracy: ...}. */
+static int read_model_item(struct atoll_experiment *e, const struct atoll_yaml *n,
+                           struct atoll__subject *s, struct atoll_err *err)
+{
+    struct {
+        const char *model;
+        const struct atoll_yaml *accuracy;
+    } raw = {NULL, NULL};
+    const struct atoll_yaml_field fields[] = {
+        {"model", ATOLL_YAML_STRING, 0, true, 0, 0},
+        {"accuracy", ATOLL_YAML_NODE, (size_t)((char *)&raw.accuracy - (char *)&raw), false, 0, 0},
+    };
+    s->accuracy = e->accuracy;
+    if (n->kind != ATOLL_YAML_MAP) {
+        return read_item(n, "models", &s->spec, err);
+    }
+    int rc = atoll_yaml_read(n, fields, sizeof fields / sizeof fields[0], &raw, err);
+    s->spec = raw.model;
+    return rc || !raw.accuracy ? rc : atoll__accuracy_read(e, raw.accuracy, &s->accuracy, err);
+}
+
 static int read_models(struct atoll_experiment *e, const struct atoll_yaml *list,
                        struct atoll_err *err)
 {
@@ -165,7 +186,7 @@ static int read_models(struct atoll_experiment *e, const struct atoll_yaml *list
     }
     for (const struct atoll_yaml *n = list->first; n; n = n->next) {
         struct atoll__subject *s = &e->subjects[e->n_subjects];
-        rc = read_item(n, "models", &s->spec, err);
+        rc = read_model_item(e, n, s, err);
         for (uint32_t i = 0; i < e->n_subjects && !rc; i++) {
             if (strcmp(e->subjects[i].spec, s->spec) == 0) {
                 rc = atoll_yaml_fail(n, err, "model \"%.100s\" stands twice", s->spec);
@@ -433,6 +454,7 @@ static int read_raw(const struct atoll_yaml *root, struct raw *raw, struct atoll
         FIELD("keep_timeline", STRING, keep_timeline, false, 0, 0),
         FIELD("clock", STRING, clock, false, 0, 0),
         FIELD("host_runner", STRING, runner, false, 0, 0),
+        FIELD("accuracy", NODE, accuracy, false, 0, 0),
         FIELD("compiler", STRING, compiler, false, 0, 0),
     };
 #undef FIELD
@@ -509,6 +531,7 @@ int atoll__experiment_read(struct atoll_experiment *e, const char *path, const c
     rc = rc ? rc : read_tpus(e, raw.tpus, err);
     rc = rc ? rc : read_strategies(e, raw.strategies, err);
     rc = rc ? rc : read_workloads(e, raw.workloads, err);
+    rc = rc || !raw.accuracy ? rc : atoll__accuracy_read(e, raw.accuracy, &e->accuracy, err);
     rc = rc ? rc : read_models(e, raw.models, err);
     return rc ? rc : atoll_parallel(e->n_subjects, 0, hash_model, e, err);
 }

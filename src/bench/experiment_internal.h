@@ -8,14 +8,23 @@
 #define ATOLL_EXPERIMENT_INTERNAL_H
 
 #include <atoll/bench.h>
+#include <atoll/data.h>
 
 enum atoll__keep { ATOLL__KEEP_NONE, ATOLL__KEEP_FIRST, ATOLL__KEEP_ALL };
 
+struct atoll__accuracy { ///< which images a model is shown
+    const struct atoll_yaml *node;
+    const char *data; ///< the node in one line: its name
+    enum atoll_part part;
+    size_t limit; ///< images; 0: all
+    bool skip_bad;
+};
 struct atoll__subject { ///< a model of the experiment
     const char *spec, *label;
     struct atoll_model *model;
     struct atoll_cost *cost;
     char sha256[65];
+    const struct atoll__accuracy *accuracy; ///< NULL: not asked for
 };
 /** A plan that was asked for; natural key (model, strategy, tpus). */
 struct atoll__try {
@@ -39,6 +48,7 @@ struct atoll_experiment {
     const char *device, *meter;
     double meter_hz;
     double energy_u95_frac; ///< 0: windows are as long as their count takes
+    const struct atoll__accuracy *accuracy; ///< of models that say nothing else
     struct atoll__subject *subjects;
     uint32_t n_subjects;
     uint32_t *tpus;
@@ -65,6 +75,14 @@ int atoll__experiment_plan(struct atoll_experiment *e, struct atoll_err *err);
 const char *atoll__experiment_clock(const struct atoll_experiment *e);
 const char *atoll__experiment_runner(const struct atoll_experiment *e);
 const char *atoll__experiment_compiler(const struct atoll_experiment *e);
+
+/** The value of a key `accuracy`; *out NULL for "none" (experiment_accuracy.c). */
+int atoll__accuracy_read(struct atoll_experiment *e, const struct atoll_yaml *n,
+                         const struct atoll__accuracy **out, struct atoll_err *err);
+/** Evaluates the models of this shard that the store has no accuracy of. Outside a transaction. */
+int atoll__accuracy_run(const struct atoll_experiment *e, const struct atoll_bench_opts *o,
+                        const char *host, struct atoll_store *s, struct atoll_bench_summary *sum,
+                        struct atoll_err *err);
 
 /** Rows of everything but runs, within the caller's transaction (sweep_rows.c). */
 int atoll__sweep_put_experiment(const struct atoll_experiment *e, struct atoll_store *s,

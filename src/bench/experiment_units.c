@@ -250,7 +250,12 @@ static int make_key(struct atoll_experiment *e, struct atoll_err *err)
         atoll_buf_printf(&b, "energy_u95 %s\n", number);
     }
     for (uint32_t i = 0; i < e->n_subjects; i++) {
+        const struct atoll__accuracy *a = e->subjects[i].accuracy;
         atoll_buf_printf(&b, "model %s %s\n", e->subjects[i].spec, e->subjects[i].sha256);
+        if (a) {
+            atoll_buf_printf(&b, "accuracy %s %s %zu %d\n", a->data, atoll_part_name(a->part),
+                             a->limit, (int)a->skip_bad);
+        }
     }
     for (uint32_t i = 0; i < e->n_workloads; i++) {
         atoll_buf_printf(&b, "workload %s %u\n", atoll_workload_name(&e->workloads[i], workload),

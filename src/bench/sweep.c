@@ -397,6 +397,10 @@ static int sweep(struct sweep *w, const char *db, struct atoll_err *err)
     if (rc) {
         return rc;
     }
+    rc = w->o->no_accuracy ? 0 : atoll__accuracy_run(w->e, w->o, w->host, w->s, w->sum, err);
+    if (rc) {
+        return rc;
+    }
     rc = atoll_parallel(w->n_todo, w->virtual_time ? w->o->threads : 1, job, w, err);
     /* What was finished is kept, whatever ended the sweep; unless the store itself is at fault. */
     if (!rc || rc != w->stop) {

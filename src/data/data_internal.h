@@ -81,6 +81,9 @@ int atoll__data_open_cifar(struct atoll_dataset *d, const char *dir, bool fine,
 int atoll__data_open_generated(struct atoll_dataset *d, struct atoll_err *err);
 int atoll__data_open_folder(struct atoll_dataset *d, const char *dir, struct atoll_err *err);
 int atoll__data_open_yaml(struct atoll_dataset *d, const char *path, struct atoll_err *err);
+/* The same keys in a map of another file; paths relative to `dir`. */
+int atoll__data_open_node(struct atoll_dataset *d, const struct atoll_yaml *node, const char *dir,
+                          struct atoll_err *err);
 /* Chooses by the name of the set ("mnist:DIR"); `base` in front of relative directories. */
 int atoll__data_open_named(struct atoll_dataset *d, const char *set, const char *base,
                            struct atoll_err *err);

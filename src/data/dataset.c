@@ -176,7 +176,20 @@ static int open_set(struct atoll_dataset *d, const char *set, struct atoll_err *
     return atoll__data_open_named(d, set, d->opts.base_dir, err);
 }
 
-int atoll_dataset_open(const char *set, const struct atoll_data_opts *o, struct atoll_dataset **out,
+/* The map of another yaml file, called by its keys. */
+static int open_map(struct atoll_dataset *d, const struct atoll_yaml *map, struct atoll_err *err)
+{
+    struct atoll_buf name = {0};
+    atoll_yaml_flow(map, &name);
+    d->info.name = name.failed ? NULL : atoll_arena_strndup(&d->arena, name.data, name.size);
+    atoll_buf_finish(&name);
+    return d->info.name != NULL ? atoll__data_open_node(d, map, d->opts.base_dir, err)
+                                : atoll_fail_nomem(err, "a name", 0);
+}
+
+/* By name, or by the keys of a map. */
+static int open_either(const char *set, const struct atoll_yaml *map,
+                       const struct atoll_data_opts *o, struct atoll_dataset **out,
                        struct atoll_err *err)
 {
     struct atoll_err spare = {0};
@@ -196,9 +209,10 @@ int atoll_dataset_open(const char *set, const struct atoll_data_opts *o, struct 
         rc = atoll_fail(err, ATOLL_EUSAGE, "a share of %g for validation (0 to 0.9 expected)",
                         d->opts.validation_frac);
     } else if (!(d->opts.validation_frac >= 0)) {
-        d->opts.validation_frac = is_yaml(set) ? -1 : 0.05; /* the yaml file may say otherwise */
+        /* the yaml may say otherwise */
+        d->opts.validation_frac = map != NULL || is_yaml(set) ? -1 : 0.05;
     }
-    rc = rc ? rc : open_set(d, set, err);
+    rc = rc ? rc : map != NULL ? open_map(d, map, err) : open_set(d, set, err);
     if (rc != 0) {
         atoll_dataset_close(&d);
         return rc;
@@ -209,6 +223,23 @@ int atoll_dataset_open(const char *set, const struct atoll_data_opts *o, struct 
     d->info.labels = d->labels;
     *out = d;
     return 0;
+}
+
+int atoll_dataset_open(const char *set, const struct atoll_data_opts *o, struct atoll_dataset **out,
+                       struct atoll_err *err)
+{
+    return open_either(set, NULL, o, out, err);
+}
+
+int atoll_dataset_open_node(const struct atoll_yaml *node, const struct atoll_data_opts *o,
+                            struct atoll_dataset **out, struct atoll_err *err)
+{
+    const char *set = NULL;
+    if (node->kind == ATOLL_YAML_MAP) {
+        return open_either(NULL, node, o, out, err);
+    }
+    const int rc = atoll_yaml_string(node, &set, err);
+    return rc ? rc : open_either(set, NULL, o, out, err);
 }
 
 void atoll_dataset_close(struct atoll_dataset **d)

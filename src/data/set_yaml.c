@@ -211,6 +211,13 @@ static int read_description(struct atoll_dataset *d, const struct atoll_yaml *ro
     return rc ? rc : read_preprocess(d, root, &s, err);
 }
 
+int atoll__data_open_node(struct atoll_dataset *d, const struct atoll_yaml *node, const char *dir,
+                          struct atoll_err *err)
+{
+    const int rc = atoll_yaml_expect(node, ATOLL_YAML_MAP, err);
+    return rc ? rc : read_description(d, node, dir, err);
+}
+
 int atoll__data_open_yaml(struct atoll_dataset *d, const char *path, struct atoll_err *err)
 {
     struct atoll_yaml_doc *doc = NULL;
@@ -223,10 +230,8 @@ int atoll__data_open_yaml(struct atoll_dataset *d, const char *path, struct atol
         slash == NULL
             ? atoll_arena_strndup(&d->arena, "", 0)
             : atoll_arena_strndup(&d->arena, path, slash == path ? 1 : (size_t)(slash - path));
-    const struct atoll_yaml *root = atoll_yaml_root(doc);
     rc = dir == NULL ? atoll_fail_nomem(err, "a path", strlen(path))
-                     : atoll_yaml_expect(root, ATOLL_YAML_MAP, err);
-    rc = rc ? rc : read_description(d, root, dir, err);
+                     : atoll__data_open_node(d, atoll_yaml_root(doc), dir, err);
     atoll_yaml_close(&doc);
     return rc;
 }

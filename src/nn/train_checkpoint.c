@@ -104,6 +104,19 @@ static int check_frame(const char *path, const struct atoll_map *map, const char
     return 0;
 }
 
+bool atoll__checkpoint_is(const char *path, const char key[65])
+{
+    char head[sizeof magic + HASH_CHARS];
+    FILE *f = fopen(path, "rb");
+    if (f == NULL) {
+        return false;
+    }
+    const size_t n = fread(head, 1, sizeof head, f);
+    (void)fclose(f);
+    return n == sizeof head && memcmp(head, magic, sizeof magic) == 0 &&
+           memcmp(head + sizeof magic, key, HASH_CHARS) == 0;
+}
+
 int atoll__checkpoint_read(const char *path, struct atoll_trainer *t, const char key[65],
                            struct atoll_epoch **epochs, uint32_t *n_epochs, struct atoll_err *err)
 {

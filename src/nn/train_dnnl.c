@@ -465,11 +465,38 @@ uint32_t atoll__trainer_batch(const struct atoll_trainer *t)
     return t->batch;
 }
 
+static const char *isa_name(dnnl_cpu_isa_t isa)
+{
+    static const struct {
+        dnnl_cpu_isa_t isa;
+        const char *name;
+    } names[] = {{dnnl_cpu_isa_sse41, "SSE4.1"},
+                 {dnnl_cpu_isa_avx, "AVX"},
+                 {dnnl_cpu_isa_avx2, "AVX2"},
+                 {dnnl_cpu_isa_avx2_vnni, "AVX2 VNNI"},
+                 {dnnl_cpu_isa_avx512_core, "AVX-512"},
+                 {dnnl_cpu_isa_avx512_core_vnni, "AVX-512 VNNI"},
+                 {dnnl_cpu_isa_avx512_core_bf16, "AVX-512 BF16"},
+                 {dnnl_cpu_isa_avx512_core_amx, "AVX-512 AMX"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].isa == isa) {
+            return names[i].name;
+        }
+    }
+    return "the usual instructions";
+}
+
 const char *atoll_trainer_kernels(void)
 {
     static char text[64];
     const dnnl_version_t *v = dnnl_version();
-    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, ISA %#x", v->major, v->minor, v->patch,
-                   (unsigned)dnnl_get_effective_cpu_isa());
+    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, %s", v->major, v->minor, v->patch,
+                   isa_name(dnnl_get_effective_cpu_isa()));
     return text;
+}
+
+bool atoll__trainer_is_slow(void)
+{
+    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    return isa == dnnl_cpu_isa_sse41 || isa == dnnl_cpu_isa_avx;
 }

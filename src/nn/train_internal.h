@@ -11,6 +11,8 @@ int atoll__net_check(const struct atoll_net *net, struct atoll_err *err);
 int32_t atoll__net_pad_before(int32_t in, int32_t out, int32_t kernel, int32_t stride,
                               enum atoll_padding padding);
 
+/* Are the kernels without code of their own for this processor (no AVX2: ten times slower)? */
+bool atoll__trainer_is_slow(void);
 /* The trainer's network. */
 const struct atoll_net *atoll__trainer_net(const struct atoll_trainer *t);
 uint32_t atoll__trainer_batch(const struct atoll_trainer *t);
@@ -57,5 +59,18 @@ int atoll__checkpoint_write(const char *path, struct atoll_trainer *t, const cha
 /* *epochs owned (atoll_free). ATOLL_EINPUT: broken, or of another run. */
 int atoll__checkpoint_read(const char *path, struct atoll_trainer *t, const char key[65],
                            struct atoll_epoch **epochs, uint32_t *n_epochs, struct atoll_err *err);
+/* Is there a checkpoint with this key (whole or not)? */
+bool atoll__checkpoint_is(const char *path, const char key[65]);
+
+/* Hash of all that the weights of a run depend on, but for the machine: network, recipe, images,
+ * seed, threads, version. */
+int atoll__train_key(const struct atoll_train_request *q, const struct atoll__feed *feed,
+                     uint64_t n_train, unsigned threads, char key[65], struct atoll_err *err);
+
+/* The numbers of threads worth a try; returns how many. */
+unsigned atoll__train_thread_choices(unsigned can[2]);
+/* Times a few steps with each of the two. */
+int atoll__train_faster(const struct atoll_net *net, uint32_t batch, uint64_t seed,
+                        const unsigned can[2], unsigned *threads, struct atoll_err *err);
 
 #endif

@@ -21,48 +21,12 @@ struct run {
     uint64_t n_train, steps_an_epoch, steps; /* of all epochs */
     struct atoll_epoch *epochs;
     uint32_t n_epochs;
-    char key[65];
+    unsigned threads;
+    char key[65], model_sha256[65], int8_sha256[65];
     char path[1024 + 32];
 };
 
-/* ------------------------------------------------------------------- identity */
-
-/* Everything a run's weights depend on. */
-static int make_key(struct run *r, struct atoll_err *err)
-{
-    const struct atoll_recipe *p = &r->q->recipe;
-    const struct atoll_dataset_info *d = &r->feed.info;
-    struct atoll_buf b = {0};
-    atoll_buf_printf(&b, "%s seed %llu threads %u\n", ATOLL_VERSION, (unsigned long long)r->q->seed,
-                     r->q->threads);
-    atoll_buf_printf(&b, "%u %u %.17g %.17g %.17g %d %.17g %.17g %.17g %d %u %s %.17g %.17g",
-                     p->epochs, p->batch, p->rate, p->momentum, p->weight_decay, (int)p->schedule,
-                     p->warm_up_frac, p->step_factor, p->label_smoothing, (int)p->flip, p->shift,
-                     p->teacher, p->temperature, p->teacher_weight);
-    for (uint32_t i = 0; i < p->n_steps; i++) {
-        atoll_buf_printf(&b, " %.17g", p->step_frac[i]);
-    }
-    atoll_buf_printf(&b, "\n%s %zu %llu %u %d\n", d->name, d->n[ATOLL_PART_TRAIN],
-                     (unsigned long long)r->n_train, d->n_classes, (int)d->label_offset);
-    for (uint32_t i = 0; i < r->q->net->n_nodes; i++) {
-        const struct atoll_net_node *n = &r->q->net->nodes[i];
-        atoll_buf_printf(&b, "%d %d %d %d k %d %d s %d %d g %d p %d b %d pad %d %d %d %d in", n->op,
-                         n->height, n->width, n->channels, n->kernel_h, n->kernel_w, n->stride_h,
-                         n->stride_w, n->groups, n->padding, n->bias, n->pad[0], n->pad[1],
-                         n->pad[2], n->pad[3]);
-        for (uint32_t k = 0; k < n->n_in; k++) {
-            atoll_buf_printf(&b, " %u", n->in[k]);
-        }
-        atoll_buf_puts(&b, "\n");
-    }
-    if (b.failed) {
-        atoll_buf_finish(&b);
-        return atoll_fail_nomem(err, "the key of the run", 1);
-    }
-    atoll_sha256_hex(b.data, b.size, r->key);
-    atoll_buf_finish(&b);
-    return 0;
-}
+/* ----------------------------------------------------------------------- files */
 
 static const char *path_of(struct run *r, const char *name)
 {
@@ -198,8 +162,6 @@ static int train_epoch(struct run *r, uint32_t epoch, struct atoll_err *err)
     return rc;
 }
 
-/* ----------------------------------------------------------------------- files */
-
 static int make_dir(const char *dir, struct atoll_err *err)
 {
     if (mkdir(dir, 0777) == 0 || errno == EEXIST) {
@@ -255,6 +217,7 @@ static int write_models(struct run *r, struct atoll_err *err)
 {
     struct atoll_model *m = NULL;
     int rc = atoll_trainer_export(r->t, &m, err);
+    rc = rc ? rc : atoll_model_sha256(m, r->model_sha256, err);
     rc = rc ? rc : atoll_model_write(m, path_of(r, "model.tflite"), err);
     atoll_model_close(&m);
     if (rc != 0 || r->q->calibration == 0) {
@@ -263,6 +226,7 @@ static int write_models(struct run *r, struct atoll_err *err)
     struct atoll_ranges ranges = {0};
     rc = atoll_trainer_calibrate(r->t, r->q->data, r->q->calibration, &ranges, err);
     rc = rc ? rc : atoll_trainer_export_int8(r->t, &ranges, &m, err);
+    rc = rc ? rc : atoll_model_sha256(m, r->int8_sha256, err);
     rc = rc ? rc : atoll_model_write(m, path_of(r, "model_int8.tflite"), err);
     atoll_model_close(&m);
     atoll_ranges_finish(&ranges);
@@ -287,6 +251,28 @@ static int check_request(const struct atoll_train_request *q, struct atoll_err *
         return atoll_fail(err, ATOLL_EUSAGE, "a teacher needs the TFLite runtime");
     }
     return 0;
+}
+
+/* The number asked for; else that of the checkpoint to go on from; else the faster one. Another
+ * number gives other last digits, so it is part of the key. */
+static int choose_threads(struct run *r, struct atoll_err *err)
+{
+    const struct atoll_train_request *q = r->q;
+    unsigned can[2] = {q->threads, q->threads};
+    unsigned n = 1;
+    if (q->threads == 0) {
+        n = atoll__train_thread_choices(can);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const int rc = atoll__train_key(q, &r->feed, r->n_train, can[i], r->key, err);
+        r->threads = can[i];
+        if (rc != 0 || n == 1 ||
+            (q->resume && q->dir && atoll__checkpoint_is(path_of(r, "checkpoint"), r->key))) {
+            return rc;
+        }
+    }
+    const int rc = atoll__train_faster(q->net, q->recipe.batch, q->seed, can, &r->threads, err);
+    return rc ? rc : atoll__train_key(q, &r->feed, r->n_train, r->threads, r->key, err);
 }
 
 static int open_run(struct run *r, struct atoll_err *err)
@@ -320,8 +306,8 @@ static int open_run(struct run *r, struct atoll_err *err)
     if (p->teacher[0] != '\0') {
         rc = atoll__teacher_open(q->rt, p->teacher, &r->feed, classes, &r->teacher, err);
     }
-    rc = rc ? rc : make_key(r, err);
-    const struct atoll_trainer_opts o = {.batch = p->batch, .threads = q->threads, .seed = q->seed};
+    rc = rc ? rc : choose_threads(r, err);
+    const struct atoll_trainer_opts o = {.batch = p->batch, .threads = r->threads, .seed = q->seed};
     rc = rc ? rc : atoll_trainer_open(q->net, &o, &r->t, err);
     return rc || q->dir == NULL ? rc : make_dir(q->dir, err);
 }
@@ -333,7 +319,15 @@ static int resume(struct run *r, struct atoll_err *err)
     }
     struct atoll_epoch *old = NULL;
     uint32_t n = 0;
-    int rc = atoll__checkpoint_read(path_of(r, "checkpoint"), r->t, r->key, &old, &n, err);
+    struct atoll_err why = {0};
+    int rc = atoll__checkpoint_read(path_of(r, "checkpoint"), r->t, r->key, &old, &n, &why);
+    if (rc == ATOLL_EINPUT && r->q->discard) {
+        atoll_log(ATOLL_LOG_WARN, "%s; started anew", why.text);
+        return 0;
+    }
+    if (rc != 0 && err != NULL) {
+        *err = why;
+    }
     if (rc == 0 && n > r->q->recipe.epochs) {
         rc = atoll_fail(err, ATOLL_EINPUT, "%s: %u epochs (at most %u expected)", r->path, n,
                         r->q->recipe.epochs);
@@ -380,7 +374,10 @@ static int finish_run(struct run *r, struct atoll_train_result *out, struct atol
            : atoll__train_evaluate(r->t, &r->feed, ATOLL_PART_TEST, &out->correct_test, &loss, err);
     out->images_test = r->feed.info.n[ATOLL_PART_TEST];
     out->parameters = atoll_net_parameters(r->q->net);
-    out->threads = r->q->threads ? r->q->threads : 1;
+    out->threads = r->threads;
+    memcpy(out->key, r->key, sizeof out->key);
+    memcpy(out->model_sha256, r->model_sha256, sizeof out->model_sha256);
+    memcpy(out->int8_sha256, r->int8_sha256, sizeof out->int8_sha256);
     return rc;
 }
 
@@ -402,9 +399,16 @@ int atoll_train_run(const struct atoll_train_request *q, struct atoll_train_resu
     struct atoll_train_result made = {0};
     int rc = open_run(&r, err);
     rc = rc ? rc : resume(&r, err);
+    made.resumed = r.n_epochs;
     uint32_t until = q->recipe.epochs;
     if (q->stop_after > 0 && q->stop_after < until - r.n_epochs) {
         until = r.n_epochs + q->stop_after;
+    }
+    if (rc == 0 && r.n_epochs < until && atoll__trainer_is_slow()) {
+        atoll_log(ATOLL_LOG_WARN,
+                  "this processor has no AVX2 (%s): a step takes about ten times "
+                  "as long as with it",
+                  atoll_trainer_kernels());
     }
     for (uint32_t epoch = r.n_epochs; rc == 0 && epoch < until; epoch++) {
         rc = train_epoch(&r, epoch, err);

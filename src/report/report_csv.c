@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runs.csv, segments.csv, samples.csv: every row of one experiment; columns in docs/csv.md. */
+/* runs.csv, segments.csv, samples.csv, accuracy.csv: every row of one experiment; epochs.csv: of
+ * the trainings in the file. Columns in docs/csv.md. */
 #include "report_internal.h"
 
 #include <errno.h>
@@ -151,6 +152,78 @@ static int on_samples(void *u, const struct atoll_run_row *r)
     return e;
 }
 
+static const char accuracy_head[] =
+    "model,data,part,image_limit,task,images,bad,classes,bad_first,top1,top1_low95,top1_high95,"
+    "top5,"
+    "top5_low95,top5_high95,pixel_frac,pixel_low95,pixel_high95,mean_iou,ap,ap50,ap75,origin,"
+    "runtime,kernels,host,started,seconds,images_per_s\n";
+
+static int on_accuracy(void *u, const struct atoll_accuracy_row *r)
+{
+    struct csv *c = u;
+    put_text(c, r->model);
+    put_text(c, r->data);
+    put_text(c, r->part);
+    put_integer(c, r->image_limit);
+    put_text(c, r->task);
+    put_integer(c, r->images);
+    put_integer(c, r->bad);
+    put_integer(c, r->classes);
+    put_text(c, r->bad_first);
+    const double numbers[] = {r->top1,         r->top1_low95,  r->top1_high95, r->top5,
+                              r->top5_low95,   r->top5_high95, r->pixel_frac,  r->pixel_low95,
+                              r->pixel_high95, r->mean_iou,    r->ap,          r->ap50,
+                              r->ap75};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        put_number(c, numbers[i]);
+    }
+    put_text(c, r->origin);
+    put_text(c, r->runtime);
+    put_text(c, r->kernels);
+    put_text(c, r->host);
+    put_text(c, r->started);
+    put_number(c, r->seconds);
+    put_number(c, r->images_per_s);
+    return end_line(c);
+}
+
+static const char epochs_head[] =
+    "network,data,training,model_sha256,int8_sha256,epochs,epoch,rate,"
+    "loss,accuracy_frac,validation_loss,validation_accuracy_frac,"
+    "seconds\n";
+
+struct epochs {
+    struct csv *c;
+    const struct atoll_training_row *training;
+};
+
+static int on_epoch(void *u, const struct atoll_epoch_row *r)
+{
+    const struct epochs *p = u;
+    struct csv *c = p->c;
+    put_text(c, p->training->network);
+    put_text(c, p->training->data);
+    put_text(c, r->training);
+    put_text(c, p->training->model_sha256);
+    put_text(c, p->training->int8_sha256);
+    put_integer(c, p->training->epochs);
+    put_integer(c, r->epoch);
+    const double numbers[] = {
+        r->rate,   r->loss, r->accuracy_frac, r->validation_loss, r->validation_accuracy_frac,
+        r->seconds};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        put_number(c, numbers[i]);
+    }
+    return end_line(c);
+}
+
+static int on_training(void *u, const struct atoll_training_row *r)
+{
+    struct csv *c = u;
+    struct epochs p = {c, r};
+    return atoll_store_each_epoch(c->store, r->key, on_epoch, &p, c->err);
+}
+
 /* Opens DIR/name, writes the head line. The file is written under its name with ".part" and renamed
  * when whole, so that a full disk never leaves half a table under the right name. */
 static int open_csv(struct csv *c, const char *dir, const char *name, const char *head)
@@ -219,6 +292,14 @@ int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *
     if (!e) {
         e = open_csv(&c, path, "samples.csv", samples_head);
         e = close_csv(&c, e ? e : atoll_store_each_run(s, key, on_samples, &c, err));
+    }
+    if (!e) {
+        e = open_csv(&c, path, "accuracy.csv", accuracy_head);
+        e = close_csv(&c, e ? e : atoll_store_each_accuracy(s, key, on_accuracy, &c, err));
+    }
+    if (!e) {
+        e = open_csv(&c, path, "epochs.csv", epochs_head);
+        e = close_csv(&c, e ? e : atoll_store_each_training(s, on_training, &c, err));
     }
     atoll_buf_finish(&c.b);
     atoll_free(key);

@@ -81,6 +81,15 @@ struct atoll__best {
     bool beyond_noise;                       ///< the gain over one TPU is
     bool noise_known;                        ///< false: one repeat, no spread
 };
+struct atoll__accuracy {
+    struct atoll_accuracy_row row;
+    uint32_t model;
+};
+struct atoll__training {
+    struct atoll_training_row row;
+    int64_t model;           ///< whose file it wrote, by hash; -1: none of the experiment
+    size_t epochs, n_epochs; ///< its rows in atoll__data.epochs
+};
 struct atoll__data {
     struct atoll_arena arena;
     struct atoll_experiment_row experiment;
@@ -96,6 +105,10 @@ struct atoll__data {
         n_best;
     size_t cap_models, cap_strategies, cap_workloads, cap_hosts, cap_plans, cap_stages, cap_layers,
         cap_configs, cap_best;
+    struct atoll__accuracy *accuracies;
+    struct atoll__training *trainings; ///< of the whole file, those of the models first
+    struct atoll_epoch_row *epochs;    ///< of the first n_shown of them
+    size_t n_accuracies, n_trainings, n_epochs, n_shown, cap_accuracies, cap_trainings, cap_epochs;
     uint64_t n_runs, n_failed;
     const char *origin, *started, *ended;
     bool origin_mixed; ///< then `origin` is a phrase, not a name
@@ -103,6 +116,12 @@ struct atoll__data {
 int atoll__report_load(struct atoll_store *s, const char *experiment, struct atoll__data *d,
                        struct atoll_err *err);
 void atoll__report_unload(struct atoll__data *d);
+/** Accuracies of the experiment's models, trainings of the file (report_accuracy.c). */
+int atoll__report_load_accuracy(struct atoll_store *s, struct atoll__data *d,
+                                struct atoll_err *err);
+/** In the arena; NULL without memory. */
+const char *atoll__report_accuracy_sentence(const struct atoll__accuracy *y, struct atoll_arena *a);
+void atoll__report_accuracy_block(const struct atoll__data *d, struct atoll_buf *b);
 /** Key of the newest experiment (by the start of its latest run), copied into `key` (owned,
  * atoll_free). */
 int atoll__report_newest(struct atoll_store *s, char **key, struct atoll_err *err);

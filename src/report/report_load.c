@@ -467,6 +467,7 @@ int atoll__report_load(struct atoll_store *s, const char *experiment, struct ato
     e = e ? e : atoll_store_each_run(s, l.key, on_run, &l, err);
     e = e ? e : close_config(&l);
     e = e ? e : atoll_store_each_model(s, on_model, &l, err);
+    e = e ? e : atoll__report_load_accuracy(s, d, err);
     group_free(&l.g);
     atoll_free(newest);
     e = e ? e : atoll__report_sum_up(d, err);
@@ -478,8 +479,9 @@ int atoll__report_load(struct atoll_store *s, const char *experiment, struct ato
 
 void atoll__report_unload(struct atoll__data *d)
 {
-    void *const all[] = {d->models, d->strategies, d->workloads, d->hosts, d->plans,
-                         d->stages, d->layers,     d->configs,   d->best,  d->spread};
+    void *const all[] = {d->models,     d->strategies, d->workloads, d->hosts, d->plans,
+                         d->stages,     d->layers,     d->configs,   d->best,  d->spread,
+                         d->accuracies, d->trainings,  d->epochs};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         atoll_free(all[i]);
     }

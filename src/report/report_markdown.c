@@ -45,16 +45,35 @@ static void put_best_cell(struct atoll__data *d, struct atoll_buf *b, int64_t be
     atoll_buf_puts(b, " |");
 }
 
+static void put_accuracy_cell(struct atoll__data *d, struct atoll_buf *b, uint32_t model)
+{
+    for (size_t i = 0; i < d->n_accuracies; i++) {
+        const struct atoll_accuracy_row *r = &d->accuracies[i].row;
+        if (d->accuracies[i].model == model && isfinite(r->top1)) {
+            atoll_buf_printf(b, " %.2f %% [%.2f, %.2f] |", 100 * r->top1, 100 * r->top1_low95,
+                             100 * r->top1_high95);
+            return;
+        }
+    }
+    atoll_buf_puts(b, " – |");
+}
+
 static void put_table(struct atoll__data *d, struct atoll_buf *b)
 {
-    atoll_buf_puts(b, "| model | streams on one TPU | least time | most throughput | least energy "
-                      "|\n|---|---|---|---|---|\n");
+    const bool accuracy = d->n_accuracies > 0;
+    atoll_buf_printf(b,
+                     "| model | streams on one TPU | least time | most throughput | least energy "
+                     "|%s\n|---|---|---|---|---|%s\n",
+                     accuracy ? " top-1 |" : "", accuracy ? "---|" : "");
     for (uint32_t m = 0; m < d->n_models; m++) {
         atoll_buf_puts(b, "| ");
         put_markdown(b, atoll__report_label(d, m));
         atoll_buf_printf(b, " | %s |", atoll__text_bytes(&d->arena, d->models[m].off_one_bytes));
         for (int k = 0; k < ATOLL__METRICS; k++) {
             put_best_cell(d, b, d->models[m].best[k]);
+        }
+        if (accuracy) {
+            put_accuracy_cell(d, b, m);
         }
         atoll_buf_puts(b, "\n");
     }

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define FINDINGS_PER_MODEL 5
+#define FINDINGS_PER_MODEL 5 /* beside accuracies */
 
 struct out {
     const struct atoll__data *d;
@@ -288,7 +288,8 @@ int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
     }
     atoll_arena_init(v->arena);
     struct out o = {.d = d, .a = v->arena};
-    o.list = atoll_arena_array(v->arena, d->n_models * FINDINGS_PER_MODEL + 1, sizeof *o.list);
+    o.list = atoll_arena_array(v->arena, d->n_models * FINDINGS_PER_MODEL + d->n_accuracies + 1,
+                               sizeof *o.list);
     int e = o.list ? 0 : atoll_fail_nomem(err, "the findings", d->n_models * sizeof *o.list);
     for (size_t i = 0; !e && i < d->n_models; i++) {
         const struct atoll__model *m = &d->models[i];
@@ -302,6 +303,12 @@ int atoll__report_verdict(const struct atoll__data *d, struct atoll_verdict *v,
             }
         }
         say_bottleneck(&o, m, label);
+        for (size_t k = 0; k < d->n_accuracies; k++) {
+            if (d->accuracies[k].model == i) {
+                say(&o, label, "accuracy", true,
+                    atoll__report_accuracy_sentence(&d->accuracies[k], o.a));
+            }
+        }
         e = o.failed ? atoll_fail_nomem(err, "a finding", 1) : 0;
     }
     v->findings = o.list;

@@ -104,6 +104,9 @@ EACH_OF_EXPERIMENT(plan, atoll_plan_row, ATOLL__TABLE_PLAN)
 EACH_OF_EXPERIMENT(stage, atoll_stage_row, ATOLL__TABLE_STAGE)
 EACH_OF_EXPERIMENT(layer, atoll_layer_row, ATOLL__TABLE_LAYER)
 EACH_OF_EXPERIMENT(run, atoll_run_row, ATOLL__TABLE_RUN)
+EACH_OF_EXPERIMENT(accuracy, atoll_accuracy_row, ATOLL__TABLE_ACCURACY)
+EACH_ALL(training, atoll_training_row, ATOLL__TABLE_TRAINING)
+EACH_OF_EXPERIMENT(epoch, atoll_epoch_row, ATOLL__TABLE_EPOCH)
 
 #define EACH_OF_RUN(noun, row_type, id)                                                            \
     EACH(noun, row_type)                                                                           \
@@ -119,17 +122,29 @@ EACH_OF_RUN(rail, atoll_rail_row, ATOLL__TABLE_RAIL)
 EACH_OF_RUN(state, atoll_state_row, ATOLL__TABLE_STATE)
 EACH_OF_RUN(phase, atoll_phase_row, ATOLL__TABLE_PHASE)
 
-int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found,
-                        struct atoll_err *err)
+static int has_row(struct atoll_store *s, enum atoll__table_id id, const void *key, bool *found,
+                   struct atoll_err *err)
 {
     union atoll__any_row row;
-    const int rc = atoll__store_get(s, ATOLL__TABLE_RUN, key, &row, err);
-    atoll__store_get_end(s, ATOLL__TABLE_RUN);
+    const int rc = atoll__store_get(s, id, key, &row, err);
+    atoll__store_get_end(s, id);
     if (rc && rc != ATOLL_ENOTFOUND) {
         return rc;
     }
     *found = rc == 0;
     return 0;
+}
+
+int atoll_store_has_run(struct atoll_store *s, const struct atoll_run_row *key, bool *found,
+                        struct atoll_err *err)
+{
+    return has_row(s, ATOLL__TABLE_RUN, key, found, err);
+}
+
+int atoll_store_has_accuracy(struct atoll_store *s, const struct atoll_accuracy_row *key,
+                             bool *found, struct atoll_err *err)
+{
+    return has_row(s, ATOLL__TABLE_ACCURACY, key, found, err);
 }
 
 /* The series of a run, still packed; *row is empty (n = 0) when the run has none. */

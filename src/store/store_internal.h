@@ -48,6 +48,9 @@ enum atoll__table_id {
     ATOLL__TABLE_PLAN,
     ATOLL__TABLE_STAGE,
     ATOLL__TABLE_LAYER,
+    ATOLL__TABLE_ACCURACY,
+    ATOLL__TABLE_TRAINING,
+    ATOLL__TABLE_EPOCH,
     ATOLL__TABLE_RUN,
     ATOLL__TABLE_RAIL,
     ATOLL__TABLE_STATE,
@@ -80,6 +83,9 @@ union atoll__any_row {
     struct atoll_plan_row plan;
     struct atoll_stage_row stage;
     struct atoll_layer_row layer;
+    struct atoll_accuracy_row accuracy;
+    struct atoll_training_row training;
+    struct atoll_epoch_row epoch;
     struct atoll_run_row run;
     struct atoll_rail_row rail;
     struct atoll_state_row state;

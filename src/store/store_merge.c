@@ -138,9 +138,9 @@ static int merge_row(void *user, const void *row)
 
 int atoll_store_merge(struct atoll_store *s, struct atoll_store *in, struct atoll_err *err)
 {
-    static const enum atoll__table_id plain[] = {ATOLL__TABLE_EXPERIMENT, ATOLL__TABLE_MODEL,
-                                                 ATOLL__TABLE_PLAN, ATOLL__TABLE_STAGE,
-                                                 ATOLL__TABLE_LAYER};
+    static const enum atoll__table_id plain[] = {
+        ATOLL__TABLE_EXPERIMENT, ATOLL__TABLE_MODEL,    ATOLL__TABLE_PLAN,     ATOLL__TABLE_STAGE,
+        ATOLL__TABLE_LAYER,      ATOLL__TABLE_ACCURACY, ATOLL__TABLE_TRAINING, ATOLL__TABLE_EPOCH};
     struct merge m = {.into = s, .from = in, .err = err};
     const struct atoll__filter all = {.all = true};
     int rc = atoll_store_begin(s, err);

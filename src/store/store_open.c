@@ -327,7 +327,7 @@ static int check_pages(struct atoll_store *s, struct atoll_err *err)
     return code;
 }
 
-/* From version 1: tables that grew are made anew, filled from the old ones and take their name (the
+/* From an older version: tables that grew are made anew, filled from the old ones and take their name (the
  * way that SQLite's manual of ALTER TABLE gives), new ones are made empty. */
 static void migration(const struct atoll_store *s, struct atoll_buf *sql)
 {
@@ -340,7 +340,7 @@ static void migration(const struct atoll_store *s, struct atoll_buf *sql)
         if (t->since > s->version) {
             atoll__store_sql_create(t, ATOLL_STORE_SCHEMA, NULL, sql);
             atoll_buf_puts(sql, ";");
-        } else if (flags & ATOLL__COLUMN_NEW) {
+        } else if (s->version < 2 && (flags & ATOLL__COLUMN_NEW)) {
             atoll__store_sql_create(t, ATOLL_STORE_SCHEMA, "grown", sql);
             atoll_buf_puts(sql, "; INSERT INTO grown (");
             atoll__store_sql_columns(t, s->version, sql);

@@ -126,6 +126,21 @@ int atoll_store_put_layer(struct atoll_store *s, const struct atoll_layer_row *r
 {
     return put(s, ATOLL__TABLE_LAYER, r, err);
 }
+int atoll_store_put_accuracy(struct atoll_store *s, const struct atoll_accuracy_row *r,
+                             struct atoll_err *err)
+{
+    return put(s, ATOLL__TABLE_ACCURACY, r, err);
+}
+int atoll_store_put_training(struct atoll_store *s, const struct atoll_training_row *r,
+                             struct atoll_err *err)
+{
+    return put(s, ATOLL__TABLE_TRAINING, r, err);
+}
+int atoll_store_put_epoch(struct atoll_store *s, const struct atoll_epoch_row *r,
+                          struct atoll_err *err)
+{
+    return put(s, ATOLL__TABLE_EPOCH, r, err);
+}
 int atoll_store_put_rail(struct atoll_store *s, const struct atoll_rail_row *r,
                          struct atoll_err *err)
 {

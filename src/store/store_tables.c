@@ -120,6 +120,72 @@ static const struct atoll__column layer[] = {
     L(stored_bytes, REAL, 0, "parameters as stored"),
     L(stream_bytes, REAL, 0, "of them, streamed at every inference"),
 };
+#define Y(field, type, flags, doc) COLUMN(atoll_accuracy_row, field, type, flags, doc)
+static const struct atoll__column accuracy[] = {
+    Y(experiment, TEXT, KEY, "experiment.key"),
+    Y(model, TEXT, KEY, "model.spec"),
+    Y(data, TEXT, KEY, "set of images, as in the experiment"),
+    Y(part, TEXT, KEY, "test, validation or train"),
+    Y(image_limit, INT, KEPT, "images asked for at most; 0: all"),
+    Y(task, TEXT, 0, "classify, segment or detect"),
+    Y(images, INT, 0, "images counted"),
+    Y(bad, INT, 0, "corrupt images left out"),
+    Y(classes, INT, 0, "classes of the set"),
+    Y(bad_first, TEXT, KEPT, "sentence about the first corrupt image"),
+    Y(top1, REAL, 0, "classify: share of images whose first answer is right"),
+    Y(top1_low95, REAL, 0, "lower end of its 95 % interval (Wilson)"),
+    Y(top1_high95, REAL, 0, "upper end"),
+    Y(top5, REAL, 0, "classify: the label is among the first five; NULL for five classes or fewer"),
+    Y(top5_low95, REAL, 0, "lower end of its 95 % interval (Wilson)"),
+    Y(top5_high95, REAL, 0, "upper end"),
+    Y(pixel_frac, REAL, 0, "segment: share of equal pixels"),
+    Y(pixel_low95, REAL, 0, "lower end of its 95 % interval (bootstrap over images)"),
+    Y(pixel_high95, REAL, 0, "upper end"),
+    Y(mean_iou, REAL, 0, "segment: mean intersection over union"),
+    Y(ap, REAL, 0, "detect: COCO average precision, IoU 0.50 to 0.95"),
+    Y(ap50, REAL, 0, "detect: at IoU 0.50"),
+    Y(ap75, REAL, 0, "detect: at IoU 0.75"),
+    Y(origin, TEXT, 0, "measured"),
+    Y(runtime, TEXT, KEPT, "version of the TFLite runtime"),
+    Y(kernels, TEXT, KEPT, "xnnpack or builtin"),
+    Y(host, TEXT, LOCAL, "machine that computed it"),
+    Y(started, TEXT, LOCAL, "wall clock, UTC, ISO 8601"),
+    Y(seconds, REAL, LOCAL, "real seconds it took"),
+    Y(images_per_s, REAL, LOCAL, "images per second"),
+};
+#define G(field, type, flags, doc) COLUMN(atoll_training_row, field, type, flags, doc)
+static const struct atoll__column training[] = {
+    G(key, TEXT, KEY, "sha256 over network, recipe, data, seed, threads and version of atoll"),
+    G(calibration, INT, KEY, "training images that scaled the int8 model; 0: none written"),
+    G(network, TEXT, KEPT, "its name"),
+    G(data, TEXT, KEPT, "set of images"),
+    G(recipe, TEXT, KEPT, "how it was trained, in one line"),
+    G(seed, U64, KEPT, "of first weights, order and augmentation"),
+    G(threads, INT, KEPT, "of the kernels"),
+    G(epochs, INT, KEPT, "passes over the training images"),
+    G(parameters, INT, KEPT, "trained numbers"),
+    G(kernels, TEXT, KEPT, "version and instruction set of the training kernels"),
+    G(weights_sha256, TEXT, 0, "of all parameters"),
+    G(model_sha256, TEXT, 0, "of the float .tflite"),
+    G(int8_sha256, TEXT, 0, "of the int8 .tflite; joins model.sha256, as model_sha256 does"),
+    G(images, INT, 0, "images of the test part"),
+    G(top1, REAL, 0, "float network: share of test images whose first answer is right"),
+    G(top1_low95, REAL, 0, "lower end of its 95 % interval (Wilson)"),
+    G(top1_high95, REAL, 0, "upper end"),
+    G(atoll_version, TEXT, KEPT, "version of atoll"),
+    G(host, TEXT, LOCAL, "machine that trained"),
+};
+#define J(field, type, flags, doc) COLUMN(atoll_epoch_row, field, type, flags, doc)
+static const struct atoll__column epoch[] = {
+    J(training, TEXT, KEY, "training.key"),
+    J(epoch, INT, KEY, "number of the epoch, from 1"),
+    J(rate, REAL, 0, "learning rate of its last step"),
+    J(loss, REAL, 0, "mean loss over its training images"),
+    J(accuracy_frac, REAL, 0, "share of them whose first answer was right"),
+    J(validation_loss, REAL, 0, "mean loss over the validation images"),
+    J(validation_accuracy_frac, REAL, 0, "share of them whose first answer is right"),
+    J(seconds, REAL, LOCAL, "real seconds it took"),
+};
 #define R(field, type, flags, doc) COLUMN(atoll_run_row, field, type, flags, doc)
 static const struct atoll__column run[] = {
     R(id, INT, ATOLL__COLUMN_ID | LOCAL, "number of the run in this file"),
@@ -217,26 +283,30 @@ static const struct atoll__column series[] = {
     B(data, BLOB, 0, "the packed entries"),
 };
 
-#define TABLE(id, name, where, doc)                                                                \
-    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where, 1}
-#define TABLE_NEW(id, name, where, doc)                                                            \
-    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where, 2}
+#define TABLE(id, name, where, since, doc)                                                         \
+    [ATOLL__TABLE_##id] = {#name, doc, name, sizeof name / sizeof name[0], where, since}
 const struct atoll__table atoll__tables[ATOLL__TABLES] = {
-    TABLE(EXPERIMENT, experiment, NULL, "One row for each experiment in the file."),
-    TABLE(MODEL, model, NULL, "One row for each model that an experiment names."),
-    TABLE(PLAN, plan, "experiment",
+    TABLE(EXPERIMENT, experiment, NULL, 1, "One row for each experiment in the file."),
+    TABLE(MODEL, model, NULL, 1, "One row for each model that an experiment names."),
+    TABLE(PLAN, plan, "experiment", 1,
           "One row for each plan of an experiment, also those that do not apply. Every figure is "
           "computed."),
-    TABLE(STAGE, stage, "experiment", "One row for each stage of each plan."),
-    TABLE(LAYER, layer, "experiment",
+    TABLE(STAGE, stage, "experiment", 1, "One row for each stage of each plan."),
+    TABLE(LAYER, layer, "experiment", 1,
           "One row for each operator of a model whole on one TPU, and after them the call and its "
           "transfers."),
-    TABLE(RUN, run, "experiment", "One row for each run."),
-    TABLE(RAIL, rail, "run", "One row for each rail of the meter and each run."),
-    TABLE_NEW(STATE, state, "run",
-              "One row for each power state of each run under a meter; the power is a regression "
-              "of the meter's trace on the timeline of states."),
-    TABLE_NEW(PHASE, phase, "run",
-              "One row for each phase of the runs that keep a trace or a timeline."),
-    TABLE(SERIES, series, "run", "One row for each series of a run."),
+    TABLE(ACCURACY, accuracy, "experiment", 3,
+          "One row for each model of an experiment whose accuracy was asked for. Measured on the "
+          "host with the TFLite runtime."),
+    TABLE(TRAINING, training, NULL, 3,
+          "One row for each finished training that was told to write here (atoll train --db)."),
+    TABLE(EPOCH, epoch, "training", 3, "One row for each epoch of each training."),
+    TABLE(RUN, run, "experiment", 1, "One row for each run."),
+    TABLE(RAIL, rail, "run", 1, "One row for each rail of the meter and each run."),
+    TABLE(STATE, state, "run", 2,
+          "One row for each power state of each run under a meter; the power is a regression "
+          "of the meter's trace on the timeline of states."),
+    TABLE(PHASE, phase, "run", 2,
+          "One row for each phase of the runs that keep a trace or a timeline."),
+    TABLE(SERIES, series, "run", 1, "One row for each series of a run."),
 };

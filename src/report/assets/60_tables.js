@@ -31,7 +31,8 @@ function glance() {
       el("th", { scope: "row" }, el("button", { type: "button", onclick: () => choose(m) },
         modelLabel(m))),
       cell(bytes(one), null, true), cell(until, null, true),
-      bestCell(m, "latency", 3), bestCell(m, "throughput", 3), bestCell(m, "energy", 3)));
+      bestCell(m, "latency", 3), bestCell(m, "throughput", 3), bestCell(m, "energy", 3),
+      D.accuracy.length ? accuracyCell(m) : null));
   });
   byId("glance").append(el("div", { class: "tablewrap", tabindex: "0", role: "region",
     "aria-label": "All models" },
@@ -39,9 +40,10 @@ function glance() {
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"),
         unit("streams on", "one TPU"),
         unit("all on chip", "from TPUs"), unit("least time", "ms"), unit("most", "per s"),
-          unit("least", "mJ"))), body)),
+          unit("least", "mJ"), D.accuracy.length ? unit("right", "%") : null)), body)),
   el("p", { class: "note" }, "× and % are gains over one TPU. Bytes are computed, the rest is "
-    + D.origin + "."));
+    + D.origin + (D.accuracy.length ? "; accuracy is measured on the host, ± half of "
+    + "its 95 % interval." : ".")));
 }
 function markCurrent() {
   for (const tr of document.querySelectorAll("tr[data-model]")) {

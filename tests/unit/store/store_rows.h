@@ -124,6 +124,27 @@ static inline void store_put_experiment(struct atoll_store *s, int64_t n, int64_
     assert_int_equal(atoll_store_put_plan(s, &p, &err), 0);
     assert_int_equal(atoll_store_put_stage(s, &st, &err), 0);
     assert_int_equal(atoll_store_put_layer(s, &l, &err), 0);
+    const struct atoll_accuracy_row y = {.experiment = "e1",
+                                         .model = m.spec,
+                                         .data = "fashion_mnist",
+                                         .part = "test",
+                                         .task = "classify",
+                                         .images = 10000,
+                                         .top1 = 0.925,
+                                         .mean_iou = NAN,
+                                         .origin = "measured",
+                                         .host = shard ? "there" : "here"};
+    if (shard == 0) { /* one shard computes it */
+        assert_int_equal(atoll_store_put_accuracy(s, &y, &err), 0);
+    }
+    const struct atoll_training_row t = {
+        .key = "t1", .network = "compact", .epochs = 2, .calibration = 512, .top1 = NAN};
+    assert_int_equal(atoll_store_put_training(s, &t, &err), 0);
+    for (int64_t i = 1; i <= 2; i++) {
+        const struct atoll_epoch_row h = {
+            .training = "t1", .epoch = i, .loss = 1.5 / (double)i, .validation_loss = NAN};
+        assert_int_equal(atoll_store_put_epoch(s, &h, &err), 0);
+    }
     for (int64_t i = n; i-- > 0;) {
         if (i % shards == shard) {
             const struct atoll_run_row r = store_run("e1", i);

@@ -74,7 +74,7 @@ static void not_ours(void **state)
     (void)unlink(path);
     sql("CREATE TABLE run (x)");
     refused_both(ATOLL_EINPUT, "another program");
-    sql("PRAGMA application_id = 0x61746f6c; PRAGMA user_version = 3");
+    sql("PRAGMA application_id = 0x61746f6c; PRAGMA user_version = 4");
     refused_both(ATOLL_EINPUT, "newer than");
     sql("PRAGMA user_version = 0");
     refused_both(ATOLL_EINPUT, "version 0");
@@ -180,6 +180,44 @@ static void version_1_is_read_and_grows(void **state)
     sql("DROP TABLE rail");
     refused_both(ATOLL_EINPUT, "rail is missing");
     (void)unlink(path);
+}
+
+static int count(void *user, const struct atoll_training_row *r)
+{
+    (void)r;
+    ++*(int *)user;
+    return 0;
+}
+
+/* Version 2 has no trainings. */
+static void version_2_grows(void **state)
+{
+    (void)state;
+    struct atoll_err err = {0};
+    struct atoll_store *s = store_open(path, ATOLL_STORE_WRITE);
+    store_put_experiment(s, 2, 0, 1);
+    atoll_store_close(&s);
+    sql("DROP TABLE accuracy; DROP TABLE training; DROP TABLE epoch; PRAGMA user_version = 2");
+    int n = 0;
+    s = store_open(path, ATOLL_STORE_READ);
+    assert_int_equal(atoll_store_each_training(s, count, &n, &err), 0);
+    assert_int_equal(n, 0);
+    char *before = store_canonical(s);
+    atoll_store_close(&s);
+    s = store_open(path, ATOLL_STORE_WRITE);
+    char *after = store_canonical(s);
+    assert_string_equal(before, after);
+    const struct atoll_training_row t = {.key = "k", .network = "n", .top1 = 0.5};
+    assert_int_equal(atoll_store_put_training(s, &t, &err), 0);
+    atoll_store_close(&s);
+    s = store_open(path, ATOLL_STORE_READ);
+    assert_int_equal(atoll_store_each_training(s, count, &n, &err), 0);
+    assert_int_equal(n, 1);
+    atoll_store_close(&s);
+    sql("PRAGMA user_version = 2");
+    refused_both(ATOLL_EINPUT, "which schema version 2 does not know");
+    atoll_free(before);
+    atoll_free(after);
 }
 
 static void an_empty_file_becomes_a_database(void **state)
@@ -505,6 +543,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(version_1_is_read_and_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(not_ours, setup, teardown),
+        cmocka_unit_test_setup_teardown(version_2_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_file_becomes_a_database, setup, teardown),
         cmocka_unit_test_setup_teardown(killed_before_the_header_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(strange_objects, setup, teardown),

@@ -105,9 +105,11 @@ static void no_column_is_forgotten(void **state)
     static const size_t sizes[ATOLL__TABLES] = {
         sizeof(struct atoll_experiment_row), sizeof(struct atoll_model_row),
         sizeof(struct atoll_plan_row),       sizeof(struct atoll_stage_row),
-        sizeof(struct atoll_layer_row),      sizeof(struct atoll_run_row),
-        sizeof(struct atoll_rail_row),       sizeof(struct atoll_state_row),
-        sizeof(struct atoll_phase_row),      sizeof(struct atoll__series_row)};
+        sizeof(struct atoll_layer_row),      sizeof(struct atoll_accuracy_row),
+        sizeof(struct atoll_training_row),   sizeof(struct atoll_epoch_row),
+        sizeof(struct atoll_run_row),        sizeof(struct atoll_rail_row),
+        sizeof(struct atoll_state_row),      sizeof(struct atoll_phase_row),
+        sizeof(struct atoll__series_row)};
     for (size_t id = 0; id < ATOLL__TABLES; id++) {
         const struct atoll__table *t = &atoll__tables[id];
         size_t sum = 0;
