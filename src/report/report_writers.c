@@ -76,7 +76,8 @@ static int write_hash(struct atoll_store *s, const char *path, struct atoll_err 
 static const struct atoll_report_writer writers[] = {
     {"html", "html", "one self-contained page with verdict, charts and tables", false,
      atoll__write_html},
-    {"csv", "", "a directory with a table for runs, segments, samples, accuracy and epochs", true, atoll__write_csv},
+    {"csv", "", "a directory with a table for runs, segments, samples, accuracy and epochs", true,
+     atoll__write_csv},
     {"json", "json", "verdict and all configurations as one object", false, atoll__write_json},
     {"markdown", "md", "verdict and best arrangements as text", false, atoll__write_markdown},
     {"null", "", "reads and judges all, writes nothing", false, write_null},

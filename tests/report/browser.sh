@@ -52,8 +52,8 @@ if [ $# -gt 1 ]; then
     cp "$2" "$dir/given.html"
     pages=given
 else
-    "$make_fixture" "$dir/plain.db" "$dir/plain.html" traces=1 samples=0 repeats=3
-    "$make_fixture" "$dir/hostile.db" "$dir/hostile.html" hostile=1 traces=1 samples=0 repeats=2 models=6 tpus=3
+    "$make_fixture" "$dir/plain.db" "$dir/plain.html" traces=1 samples=0 repeats=3 training=1
+    "$make_fixture" "$dir/hostile.db" "$dir/hostile.html" hostile=1 traces=1 training=1 samples=0 repeats=2 models=6 tpus=3
     "$make_fixture" "$dir/tiny.db" "$dir/tiny.html" samples=0 repeats=1 models=1 tpus=1
     pages='plain hostile tiny'
     # A real sweep of the simulated board, by the command itself.
@@ -68,9 +68,10 @@ else
     fi
 fi
 for page in $pages; do
-    # Seven figures, and the eighth where a power trace was kept.
+    # Seven figures, one more where a power trace was kept, two more where a training is told.
     figures=7
-    if grep -q '"traces":\[{' "$dir/$page.html"; then figures=8; fi
+    if grep -q '"traces":\[{' "$dir/$page.html"; then figures=$((figures + 1)); fi
+    if grep -q '"trainings":\[{' "$dir/$page.html"; then figures=$((figures + 2)); fi
     one "$dir/$page.html" 390 "" "$page" $figures
     one "$dir/$page.html" 1280 "" "$page" $figures
     case $page in

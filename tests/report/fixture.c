@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KIB        1024.0
-#define MIB        (1024.0 * 1024.0)
-#define ON_CHIP    (7.6 * MIB)
+#define KIB 1024.0
+#define MIB (1024.0 * 1024.0)
+#define ON_CHIP (7.6 * MIB)
 #define MAX_STAGES 8
+#define FIXTURE_SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 struct net {
     const char *name;
@@ -148,17 +149,16 @@ static int put_model(struct writer *w, unsigned m)
     snprintf(w->names[m], sizeof w->names[m], hostile ? "%s" : "zoo:%s",
              hostile ? hostile_names[m] : k->name);
     w->spec[m] = w->names[m];
-    struct atoll_model_row r = {
-        .spec = w->spec[m],
-        .label = hostile ? hostile_names[m] : k->name,
-        .sha256 = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-        .source = "table of the fixture",
-        .ops = k->ops,
-        .macs = k->compute_us * 2e5,
-        .weight_bytes = k->stored_mib * MIB * 0.97,
-        .stored_bytes = k->stored_mib * MIB,
-        .input_h = k->size,
-        .input_w = k->size};
+    struct atoll_model_row r = {.spec = w->spec[m],
+                                .label = hostile ? hostile_names[m] : k->name,
+                                .sha256 = FIXTURE_SHA,
+                                .source = "table of the fixture",
+                                .ops = k->ops,
+                                .macs = k->compute_us * 2e5,
+                                .weight_bytes = k->stored_mib * MIB * 0.97,
+                                .stored_bytes = k->stored_mib * MIB,
+                                .input_h = k->size,
+                                .input_w = k->size};
     int e = atoll_store_put_model(w->s, &r, w->err);
     static const char *const ops[] = {"CONV_2D",         "DEPTHWISE_CONV_2D", "ADD",
                                       "AVERAGE_POOL_2D", "FULLY_CONNECTED",   "SOFTMAX"};
@@ -433,6 +433,68 @@ static int put_strategies(struct writer *w, unsigned m)
     return e ? e : put_plan(w, m, &none, "not in this fixture");
 }
 
+/* One training and the accuracy of what it made; hostile names come along. */
+static int put_training(struct writer *w)
+{
+    const bool hostile = w->f->hostile;
+    const struct atoll_accuracy_row y = {.experiment = key,
+                                         .model = w->spec[0],
+                                         .data = hostile ? hostile_names[1] : "fashion_mnist",
+                                         .part = "test",
+                                         .task = "classify",
+                                         .images = 10000,
+                                         .bad = hostile,
+                                         .classes = 10,
+                                         .bad_first = hostile ? hostile_names[2] : NULL,
+                                         .top1 = 0.9197,
+                                         .top1_low95 = 0.9142,
+                                         .top1_high95 = 0.9249,
+                                         .top5 = 0.998,
+                                         .top5_low95 = 0.9969,
+                                         .top5_high95 = 0.9987,
+                                         .pixel_frac = NAN,
+                                         .pixel_low95 = NAN,
+                                         .pixel_high95 = NAN,
+                                         .mean_iou = NAN,
+                                         .ap = NAN,
+                                         .ap50 = NAN,
+                                         .ap75 = NAN,
+                                         .origin = "measured",
+                                         .runtime = "2.17.1",
+                                         .kernels = "xnnpack",
+                                         .seconds = 1,
+                                         .images_per_s = 10000};
+    const struct atoll_training_row t = {.key = "t",
+                                         .calibration = 512,
+                                         .network = hostile ? hostile_names[0] : "compact",
+                                         .data = hostile ? hostile_names[3] : "fashion_mnist",
+                                         .recipe = "6 epochs",
+                                         .seed = 1,
+                                         .threads = 1,
+                                         .epochs = 6,
+                                         .parameters = 77754,
+                                         .kernels = "oneDNN",
+                                         .int8_sha256 = FIXTURE_SHA,
+                                         .images = 10000,
+                                         .top1 = 0.9205,
+                                         .top1_low95 = 0.915,
+                                         .top1_high95 = 0.9256};
+    int e = atoll_store_put_accuracy(w->s, &y, w->err);
+    e = e ? e : atoll_store_put_training(w->s, &t, w->err);
+    for (int i = 1; i <= 6 && !e; i++) {
+        const struct atoll_epoch_row h = {.training = "t",
+                                          .epoch = i,
+                                          .rate = 0.1 / i,
+                                          .loss = 0.2 + 0.4 / i,
+                                          .accuracy_frac = 0.95 - 0.15 / i,
+                                          .validation_loss = 0.22 + 0.4 / i,
+                                          .validation_accuracy_frac = 0.93 - 0.15 / i,
+                                          .seconds = 7};
+        e = atoll_store_put_epoch(w->s, &h, w->err);
+    }
+    return e;
+}
+
 int fixture_write(const char *path, const struct fixture *f, struct atoll_err *err)
 {
     struct writer w = {.f = f, .err = err};
@@ -444,6 +506,7 @@ int fixture_write(const char *path, const struct fixture *f, struct atoll_err *e
         e = put_model(&w, m);
         e = e ? e : put_strategies(&w, m);
     }
+    e = e || !f->training ? e : put_training(&w);
     e = e ? e : atoll_store_commit(w.s, err);
     atoll_store_close(&w.s);
     return e;

@@ -16,6 +16,7 @@ struct fixture {
     unsigned repeats;
     unsigned samples;   ///< latency samples kept a run
     bool partitions;    ///< every partition of every number of TPUs, else of none
+    bool training;      ///< the first model was trained, and its accuracy was measured
     bool traces;        ///< power traces and timelines of the first repeats
     bool hostile;       ///< names with markup, quotes, bad UTF-8
     double time_factor; ///< multiplies every time (a planted regression: 1.03)

@@ -28,6 +28,8 @@ static bool set(struct fixture *f, const char *arg)
         f->samples = (unsigned)v;
     } else if (IS("traces")) {
         f->traces = v != 0;
+    } else if (IS("training")) {
+        f->training = v != 0;
     } else if (IS("hostile")) {
         f->hostile = v != 0;
     } else if (IS("time")) {

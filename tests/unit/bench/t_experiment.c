@@ -166,6 +166,13 @@ static void refuses_with_line_and_key(void **state)
     refused(8, "repeats: 0", "repeats");
     refused(9, "seed: -1", "seed");
     refused(9, "seed: x", "seed");
+    refused(10, "accuracy: {part: test}", "data");
+    refused(10, "accuracy: {data: generated, part: all}", "test, validation, train expected");
+    refused(10, "accuracy: {data: generated, limit: 0}", "limit");
+    refused(10, "accuracy: {data: generated, resize: short}", "resize");
+    refused(10, "accuracy: [generated]", "accuracy");
+    refused(4, "models: [{model: \"zoo:conv_chain?layers=3\", data: generated}]", "data");
+    refused(4, "models: [{accuracy: generated}]", "model");
     refused(10, "clock: fast", "standard, max expected");
     refused(10, "compiler: 2020", "v16, 2019 expected");
     struct atoll_experiment *e = NULL;
@@ -207,6 +214,8 @@ static void the_key_is_the_meaning(void **state)
                    {10, "clock: standard"},
                    {10, "host_runner: c"},
                    {10, "compiler: 2019"},
+                   {10, "accuracy: generated"},
+                   {10, "accuracy: {data: generated, limit: 9}"},
                    {10, "meter_hz: 100"}};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         if (changes[i].line == 1) {

@@ -331,6 +331,37 @@ static void yaml_sets(void **state)
     atoll_buf_finish(&b);
 }
 
+/* A set inside another yaml file: a name, or the keys of a set's own file. */
+static void yaml_nodes(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "a: generated\nb: {set: generated, filter: area, mean: 10, std: 20}\nc: [generated]\n";
+    struct atoll_yaml_doc *doc = NULL;
+    struct atoll_dataset *d = NULL;
+    struct atoll_dataset_info info;
+    struct atoll_data_opts o = atoll_data_opts_default();
+    o.parts = 1u << ATOLL_PART_TEST;
+    o.n_generated[ATOLL_PART_TEST] = 4;
+    assert_int_equal(atoll_yaml_parse("e.yaml", text, sizeof text - 1, &doc, &err), 0);
+    const struct atoll_yaml *root = atoll_yaml_root(doc);
+    assert_int_equal(atoll_dataset_open_node(atoll_yaml_get(root, "a"), &o, &d, &err), 0);
+    atoll_dataset_info(d, &info);
+    assert_string_equal(info.name, "generated");
+    atoll_dataset_close(&d);
+    assert_int_equal(atoll_dataset_open_node(atoll_yaml_get(root, "b"), &o, &d, &err), 0);
+    atoll_dataset_info(d, &info);
+    assert_string_equal(info.name, "{set: generated, filter: area, mean: 10, std: 20}");
+    assert_true(info.preprocess.normalize && info.preprocess.mean[1] == 10);
+    assert_int_equal(info.preprocess.filter, ATOLL_FILTER_AREA);
+    assert_int_equal(info.n[ATOLL_PART_TEST], 4);
+    atoll_dataset_close(&d);
+    assert_int_equal(atoll_dataset_open_node(atoll_yaml_get(root, "c"), &o, &d, &err),
+                     ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "e.yaml:3"));
+    atoll_yaml_close(&doc);
+}
+
 static void yaml_mistakes(void **state)
 {
     (void)state;
@@ -459,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(cifar, setup, teardown),
         cmocka_unit_test_setup_teardown(folders, setup, teardown),
         cmocka_unit_test_setup_teardown(yaml_sets, setup, teardown),
+        cmocka_unit_test_setup_teardown(yaml_nodes, setup, teardown),
         cmocka_unit_test_setup_teardown(yaml_mistakes, setup, teardown),
         cmocka_unit_test_setup_teardown(boxes, setup, teardown),
         cmocka_unit_test_setup_teardown(generated, setup, teardown)};

@@ -2,8 +2,10 @@
 /* The loader and interpreters: what is refused and why, several at once, both kernel sets, state.
  */
 #include "nn_fixture.h"
+#include "nn_internal.h"
 
 #include <math.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 static const struct atoll_runtime *rt;
@@ -32,6 +34,32 @@ static void kernels(void **state)
     assert_int_equal(k, ATOLL_KERNELS_BUILTIN);
     assert_string_equal(atoll_kernels_name(k), "builtin");
     assert_int_equal(atoll_kernels_parse("fast", &k, &err), ATOLL_EUSAGE);
+}
+
+/* A trial in a child process: what the runtime does there does not end this one. */
+static int crash(void *handle)
+{
+    (void)handle;
+    return raise(SIGSEGV);
+}
+static int exit_quietly(void *handle)
+{
+    (void)handle;
+    _exit(3);
+}
+static void trials(void **state)
+{
+    (void)state;
+    struct atoll_model *m = fixture_model("zoo:conv_chain?layers=1&filters=8&size=8");
+    struct atoll_runtime bad = *rt;
+    fixture_ok(atoll_interp_try(rt, m, NULL, &err), &err);
+    bad.TfLiteInterpreterInvoke = crash;
+    assert_int_equal(atoll_interp_try(&bad, m, NULL, &err), ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "the runtime crashes on it"));
+    bad.TfLiteInterpreterInvoke = exit_quietly;
+    assert_int_equal(atoll_interp_try(&bad, m, NULL, &err), ATOLL_EINPUT);
+    assert_non_null(strstr(err.text, "it ended"));
+    atoll_model_close(&m);
 }
 
 enum { THREADS = 4 };
@@ -269,6 +297,7 @@ int main(void)
     rt = fixture_runtime();
     const struct CMUnitTest tests[] = {cmocka_unit_test(refused_libraries),
                                        cmocka_unit_test(kernels),
+                                       cmocka_unit_test(trials),
                                        cmocka_unit_test(several_at_once),
                                        cmocka_unit_test(threads_do_not_change_bytes),
                                        cmocka_unit_test(state_starts_afresh),

@@ -28,10 +28,11 @@ static int markdown(struct atoll_store *a, struct atoll_store *b, struct atoll_e
 static int csv(struct atoll_store *a, struct atoll_store *b, struct atoll_err *err)
 {
     (void)b;
-    static const char *const names[] = {"runs.csv", "segments.csv", "samples.csv"};
+    static const char *const names[] = {"runs.csv", "segments.csv", "samples.csv", "accuracy.csv",
+                                        "epochs.csv"};
     const char *dir = scratch_path("alloc.csv");
     const int e = atoll_report_writer_find("csv")->write(a, dir, err);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 5; i++) {
         char path[300];
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         remove(path);
@@ -56,6 +57,7 @@ static void try_all(job_fn job)
     f.models = 1;
     f.tpus = 2;
     f.repeats = 2;
+    f.training = true;
     struct atoll_store *a = scratch_store("alloc_a.db", &f);
     f.seed = 2;
     struct atoll_store *b = scratch_store("alloc_b.db", &f);

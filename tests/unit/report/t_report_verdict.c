@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define STREAMER "resnet50"
-#define SMALL    "mobilenet_v1"
+#define SMALL "mobilenet_v1"
 
 static struct atoll_verdict verdict_of(const struct fixture *f)
 {
@@ -175,6 +175,19 @@ static void intervals(void **state)
 
 /* ------------------------------------------------------------------- bottleneck */
 
+static void accuracy(void **state)
+{
+    (void)state;
+    struct fixture f = scratch_fixture();
+    f.models = 2;
+    f.tpus = 2;
+    f.training = true;
+    check(f, "mobilenet_v1", "accuracy", true,
+          "Right on 91.97 % (95 % 91.42 to 92.49) of 10000 images of fashion_mnist, part test "
+          "(measured on the host, xnnpack kernels).",
+          "corrupt");
+}
+
 static void slow_last(void *u, struct atoll_stage_row *r)
 {
     (void)u;
@@ -248,6 +261,7 @@ int main(void)
         cmocka_unit_test(latency),
         cmocka_unit_test(throughput_and_energy),
         cmocka_unit_test(intervals),
+        cmocka_unit_test(accuracy),
         cmocka_unit_test(bottleneck),
         cmocka_unit_test(headline),
         cmocka_unit_test(equal_arrangements),

@@ -25,6 +25,7 @@ static struct atoll_store *hostile_store(void)
     f.tpus = 2;
     f.hostile = true;
     f.traces = true;
+    f.training = true;
     f.samples = 3;
     return scratch_store("hostile.db", &f);
 }
@@ -114,8 +115,10 @@ static void csv(void **state)
         size_t lines;
     } files[] = {{"runs.csv", 1 + 480},
                  {"segments.csv", 1 + 6 * (1 + 3 + 3 + 1 + 4)},
-                 {"samples.csv", 1 + 480 * 3}};
-    for (size_t i = 0; i < 3; i++) {
+                 {"samples.csv", 1 + 480 * 3},
+                 {"accuracy.csv", 1 + 1},
+                 {"epochs.csv", 1 + 6}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
         char *text = scratch_read(path, NULL);
         assert_int_equal(count(text, "\n"), files[i].lines);
