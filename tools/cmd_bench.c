@@ -4,6 +4,7 @@
 
 #include <atoll/bench.h>
 #include <atoll/report.h>
+#include <string.h>
 
 struct bench_opts {
     struct opt_common common;
@@ -113,6 +114,11 @@ static void print_verdict(const char *db)
     for (int i = 0; i < 3 && code == 0; i++) {
         if (v.headline[i]) {
             out_text("%s\n", v.headline[i]);
+        }
+    }
+    for (size_t i = 0; i < v.n && code == 0; i++) {
+        if (v.findings[i].model && strcmp(v.findings[i].topic, "accuracy") == 0) {
+            out_text("Accuracy of %s: %s\n", v.findings[i].model, v.findings[i].sentence);
         }
     }
     if (code == 0) {

@@ -58,10 +58,10 @@ struct atoll_probe_finding {
 };
 struct atoll_probe_opts {
     const char *root;    ///< in front of /sys and /dev (tests); NULL: ""
-    const char *runtime; ///< path of a TFLite runtime to try first; NULL
+    const char *runtime; ///< the only TFLite runtime tried; NULL: the usual search
 };
 /** Looks for Edge TPUs on PCIe (/sys/class/apex) and USB (ids 1a6e:089a, 18d1:9302), the kernel
- *  driver, a TFLite runtime (accepted only with TfLiteInterpreterCreate) and libedgetpu, and fills
+ *  driver, a TFLite runtime (by atoll_runtime_open) and libedgetpu, and fills
  *  out[capacity]. *n receives the number found, which may exceed capacity. Opens no TPU. `o` may be
  * NULL. */
 ATOLL_API int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out,

@@ -2,6 +2,8 @@
 /* What this machine has: Edge TPUs on PCIe and USB, the kernel driver, the run-time libraries. */
 #include "device_internal.h"
 
+#include <atoll/nn.h>
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
@@ -17,7 +19,7 @@ struct probe {
 };
 
 static struct atoll_probe_finding *add(struct probe *p, const char *kind, const char *name,
-                                 bool available)
+                                       bool available)
 {
     struct atoll_probe_finding *f = p->n < p->capacity ? &p->out[p->n] : &p->spill;
     p->n++;
@@ -172,65 +174,39 @@ static void add_kernel_driver(struct probe *p, size_t n_apex)
 
 /* ------------------------------------------------------------------ libraries */
 
-/* True when one of the candidates loads and has the symbol; the reasons why not end up in `why`. */
-static bool try_library(const char *const *candidates, const char *symbol, char version[64],
-                        char used[256], struct atoll_buf *why)
+/* The runtime by the same search as everything that computes with it. */
+static void add_runtime(struct probe *p, const char *path)
 {
-    for (size_t i = 0; candidates[i] != NULL; i++) {
-        void *library = dlopen(candidates[i], RTLD_LAZY | RTLD_LOCAL);
-        if (library == NULL) {
-            const char *reason = dlerror();
-            atoll_buf_printf(why, "%s%s", why->size > 0 ? "; " : "",
-                             reason != NULL ? reason : candidates[i]);
-            continue;
-        }
-        const bool fits = dlsym(library, symbol) != NULL;
-        if (fits) {
-            const char *(*get_version)(void) = NULL;
-            void *address = dlsym(library, "TfLiteVersion");
-            memcpy(&get_version, &address, sizeof get_version);
-            (void)snprintf(version, 64, "%s", get_version != NULL ? get_version() : "");
-            (void)snprintf(used, 256, "%s", candidates[i]);
-        } else {
-            atoll_buf_printf(why, "%s%s has no %s", why->size > 0 ? "; " : "", candidates[i],
-                             symbol);
-        }
-        (void)dlclose(library);
-        if (fits) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add_library(struct probe *p, const char *name, const char *const *candidates,
-                        const char *symbol, const char *mend)
-{
-    char version[64] = "";
-    char used[256] = "";
-    struct atoll_buf why = {0};
-    const bool found = try_library(candidates, symbol, version, used, &why);
-    struct atoll_probe_finding *f = add(p, "library", name, found);
+    const struct atoll_runtime *rt = NULL;
+    struct atoll_err why = {0};
+    const bool found = atoll_runtime_open(path, &rt, &why) == 0;
+    struct atoll_probe_finding *f = add(p, "library", "tflite", found);
     if (found) {
-        (void)snprintf(f->detail, sizeof f->detail, "%s%s%s", used,
-                       version[0] != '\0' ? ", version " : "", version);
+        (void)snprintf(f->detail, sizeof f->detail, "%.200s, version %.40s", atoll_runtime_path(rt),
+                       atoll_runtime_version(rt));
     } else {
-        (void)snprintf(f->detail, sizeof f->detail, "%s (%.200s)", mend,
-                       why.data != NULL ? why.data : "not found");
+        (void)snprintf(f->detail, sizeof f->detail, "%.*s", (int)sizeof f->detail - 1, why.text);
     }
-    atoll_buf_finish(&why);
 }
 
-static void add_libraries(struct probe *p, const char *runtime)
+static void add_edgetpu(struct probe *p)
 {
-    const char *const tflite[] = {runtime != NULL ? runtime : "libtensorflowlite_c.so",
-                                  runtime != NULL ? "libtensorflowlite_c.so" : "libLiteRt.so",
-                                  runtime != NULL ? "libLiteRt.so" : NULL, NULL};
-    const char *const edgetpu[] = {"libedgetpu.so.1", NULL};
-    add_library(p, "tflite", tflite, "TfLiteInterpreterCreate",
-                "no TFLite runtime: name one, or let the set-up script install it");
-    add_library(p, "libedgetpu", edgetpu, "edgetpu_list_devices",
-                "not installed: packages libedgetpu1-std or libedgetpu1-max of coral.ai");
+    static const char name[] = "libedgetpu.so.1";
+    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    const char *reason = library == NULL ? dlerror() : NULL;
+    const bool fits = library != NULL && dlsym(library, "edgetpu_list_devices") != NULL;
+    struct atoll_probe_finding *f = add(p, "library", "libedgetpu", fits);
+    if (fits) {
+        (void)snprintf(f->detail, sizeof f->detail, "%s", name);
+    } else {
+        (void)snprintf(f->detail, sizeof f->detail,
+                       "not installed: packages libedgetpu1-std or libedgetpu1-max of coral.ai "
+                       "(%.200s)",
+                       reason != NULL ? reason : "it has no edgetpu_list_devices");
+    }
+    if (library != NULL) {
+        (void)dlclose(library);
+    }
 }
 
 int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_finding *out,
@@ -244,7 +220,8 @@ int atoll_device_probe(const struct atoll_probe_opts *o, struct atoll_probe_find
     const size_t n_apex = scan(&p, "/sys/class/apex", is_apex, add_apex);
     (void)scan(&p, "/sys/bus/usb/devices", is_usb_device, add_usb);
     add_kernel_driver(&p, n_apex);
-    add_libraries(&p, o != NULL ? o->runtime : NULL);
+    add_runtime(&p, o != NULL ? o->runtime : NULL);
+    add_edgetpu(&p);
     *n = p.n;
     return 0;
 }

@@ -98,6 +98,22 @@ int atoll__dnnl_step(struct atoll_trainer *t, struct step_list *list, dnnl_primi
     return 0;
 }
 
+int atoll__dnnl_own_step(struct atoll_trainer *t, struct step_list *list, struct depthwise **d,
+                         struct atoll_err *err)
+{
+    struct depthwise *made = atoll_calloc(1, sizeof *made);
+    if (made == NULL || !OWN(t, buffers, made)) {
+        atoll_free(made);
+        return atoll_fail_nomem(err, "a kernel", sizeof *made);
+    }
+    if (atoll_grow((void **)&list->steps, &list->cap, list->n + 1, sizeof *list->steps) != 0) {
+        return atoll_fail_nomem(err, "a list of kernels", list->n);
+    }
+    list->steps[list->n++] = (struct step){.own = made};
+    *d = made;
+    return 0;
+}
+
 int atoll__dnnl_reorder(struct atoll_trainer *t, struct step_list *list, const struct slab *from,
                         const struct slab *to, struct atoll_err *err)
 {
@@ -265,7 +281,8 @@ void atoll_trainer_update(struct atoll_trainer *t, float rate, float momentum, f
 
 static int start_engine(struct atoll_trainer *t, unsigned threads, struct atoll_err *err)
 {
-    omp_set_num_threads((int)(threads ? threads : 1)); /* frozen into the kernels made now */
+    t->threads = threads ? threads : 1;
+    omp_set_num_threads((int)t->threads); /* frozen into the kernels made now */
     DNNL_DO(dnnl_engine_create(&t->engine, dnnl_cpu, 0), "engine");
     DNNL_DO(dnnl_stream_create(&t->stream, t->engine, dnnl_stream_default_flags), "stream");
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
@@ -391,6 +408,11 @@ static int run_list(struct atoll_trainer *t, const struct step_list *list, const
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct step *s = &list->steps[i];
+        if (s->own != NULL) {
+            DNNL_DO(dnnl_stream_wait(t->stream), what);
+            atoll__depthwise_run(s->own, t->threads);
+            continue;
+        }
         DNNL_DO(dnnl_primitive_execute(s->primitive, t->stream, s->n_args, s->args), what);
     }
     DNNL_DO(dnnl_stream_wait(t->stream), what);
@@ -493,10 +515,4 @@ const char *atoll_trainer_kernels(void)
     (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, %s", v->major, v->minor, v->patch,
                    isa_name(dnnl_get_effective_cpu_isa()));
     return text;
-}
-
-bool atoll__trainer_is_slow(void)
-{
-    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    return isa == dnnl_cpu_isa_sse41 || isa == dnnl_cpu_isa_avx;
 }

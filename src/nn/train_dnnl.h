@@ -4,6 +4,7 @@
 #ifndef ATOLL_TRAIN_DNNL_H
 #define ATOLL_TRAIN_DNNL_H
 
+#include "train_depthwise.h"
 #include "train_internal.h"
 
 #include <oneapi/dnnl/dnnl.h>
@@ -24,7 +25,8 @@ struct param {
     struct slab value, grad, momentum;
 };
 
-struct step {                   /* one call of a primitive */
+struct step {                   /* one call of a primitive, or of a kernel of ours */
+    struct depthwise *own;      /* then borrowed from `buffers`; NULL: the primitive */
     dnnl_primitive_t primitive; /* borrowed from `primitives` */
     dnnl_exec_arg_t args[10];
     int n_args;
@@ -47,6 +49,7 @@ struct node_state {
 struct atoll_trainer {
     const struct atoll_net *net;
     uint32_t batch;
+    unsigned threads;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     struct node_state *nodes;
@@ -100,6 +103,10 @@ int atoll__dnnl_reorder(struct atoll_trainer *t, struct step_list *list, const s
 int atoll__dnnl_param(struct atoll_trainer *t, uint32_t node, enum atoll_param_role role,
                       const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *layout,
                       int32_t *index, struct atoll_err *err);
+
+/* Appends a call of our own kernel, with the memory of its description (zeroed). */
+int atoll__dnnl_own_step(struct atoll_trainer *t, struct step_list *list, struct depthwise **d,
+                         struct atoll_err *err);
 
 /* Append the calls of node i. */
 int atoll__dnnl_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err);

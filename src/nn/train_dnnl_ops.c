@@ -178,6 +178,69 @@ static int conv_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *e
     return append_both(t, from, err);
 }
 
+/* ---------------------------------------- weight gradient of large depthwise windows */
+
+/* A tensor whose channels stand in blocks of 8 or 16, and nothing else is blocked. */
+static bool in_blocks(const struct slab *s, struct blocked *b, int32_t *block)
+{
+    const dnnl_blocking_desc_t *f = &s->md.format_desc.blocking;
+    if (s->md.format_kind != dnnl_blocked || f->inner_nblks != 1 || f->inner_idxs[0] != 1 ||
+        f->inner_blks[0] % DEPTHWISE_LANES != 0 || s->md.offset0 != 0) {
+        return false;
+    }
+    *b = (struct blocked){s->data, f->strides[0], f->strides[1], f->strides[2], f->strides[3]};
+    *block = (int32_t)f->inner_blks[0];
+    return true;
+}
+
+/* Has the library no code of its own for this, and do we? */
+static bool wants_own(const struct atoll_trainer *t, uint32_t i, dnnl_primitive_desc_t pd,
+                      struct depthwise *d)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    const struct node_state *s = &t->nodes[i];
+    const char *info = "";
+    int32_t block = 0;
+    if (n->groups == 1 || n->groups != n->channels || n->groups != in->channels ||
+        n->kernel_w > DEPTHWISE_KERNEL_MAX ||
+        dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &info) != dnnl_success ||
+        (strstr(info, "gemm") == NULL && strstr(info, "ref") == NULL)) {
+        return false;
+    }
+    return in_blocks(&s->source, &d->src, &d->block) && in_blocks(&s->diff, &d->diff, &block) &&
+           block == d->block;
+}
+
+static int own_backward_weights(struct atoll_trainer *t, uint32_t i, const struct window *w,
+                                const struct depthwise *tensors, struct atoll_err *err)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    struct node_state *s = &t->nodes[i];
+    struct param *p = &t->params[s->weight];
+    struct depthwise *d = NULL;
+    struct slab plain;
+    TRY(atoll__dnnl_slab(t, &p->plain, &plain, err));
+    TRY(atoll__dnnl_own_step(t, &t->backward, &d, err));
+    *d = (struct depthwise){.src = tensors->src,
+                            .diff = tensors->diff,
+                            .block = tensors->block,
+                            .batch = (int32_t)t->batch,
+                            .channels = n->channels,
+                            .height = in->height,
+                            .width = in->width,
+                            .out_height = n->height,
+                            .out_width = n->width,
+                            .kernel_h = n->kernel_h,
+                            .kernel_w = n->kernel_w,
+                            .stride_h = n->stride_h,
+                            .stride_w = n->stride_w,
+                            .pad_top = (int32_t)w->left[0],
+                            .pad_left = (int32_t)w->left[1],
+                            .weights = plain.data,
+                            .bias = n->bias ? t->params[s->bias].grad.data : NULL};
+    return atoll__dnnl_reorder(t, &t->backward, &plain, &p->grad, err);
+}
+
 static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const struct window *w,
                                  struct atoll_err *err)
 {
@@ -196,6 +259,10 @@ static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const stru
                 w->strides, w->dilates, w->left, w->right),
             "weight gradient");
     TRY(atoll__dnnl_desc(t, &op, s->forward, "weight gradient", &pd, err));
+    struct depthwise own;
+    if (wants_own(t, i, pd, &own)) {
+        return own_backward_weights(t, i, w, &own, err);
+    }
     struct slab from, diff, out = p->grad;
     TRY(in_layout(t, &t->backward, &s->source, asked(pd, dnnl_query_src_md), &from, err));
     TRY(in_layout(t, &t->backward, &s->diff, asked(pd, dnnl_query_diff_dst_md), &diff, err));

@@ -11,8 +11,6 @@ int atoll__net_check(const struct atoll_net *net, struct atoll_err *err);
 int32_t atoll__net_pad_before(int32_t in, int32_t out, int32_t kernel, int32_t stride,
                               enum atoll_padding padding);
 
-/* Are the kernels without code of their own for this processor (no AVX2: ten times slower)? */
-bool atoll__trainer_is_slow(void);
 /* The trainer's network. */
 const struct atoll_net *atoll__trainer_net(const struct atoll_trainer *t);
 uint32_t atoll__trainer_batch(const struct atoll_trainer *t);

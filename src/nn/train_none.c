@@ -104,7 +104,3 @@ uint32_t atoll__trainer_batch(const struct atoll_trainer *t)
     (void)t;
     return 0;
 }
-bool atoll__trainer_is_slow(void)
-{
-    return false;
-}

@@ -404,12 +404,6 @@ int atoll_train_run(const struct atoll_train_request *q, struct atoll_train_resu
     if (q->stop_after > 0 && q->stop_after < until - r.n_epochs) {
         until = r.n_epochs + q->stop_after;
     }
-    if (rc == 0 && r.n_epochs < until && atoll__trainer_is_slow()) {
-        atoll_log(ATOLL_LOG_WARN,
-                  "this processor has no AVX2 (%s): a step takes about ten times "
-                  "as long as with it",
-                  atoll_trainer_kernels());
-    }
     for (uint32_t epoch = r.n_epochs; rc == 0 && epoch < until; epoch++) {
         rc = train_epoch(&r, epoch, err);
         rc = rc ? rc : save_epoch(&r, err);
