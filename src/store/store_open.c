@@ -327,8 +327,8 @@ static int check_pages(struct atoll_store *s, struct atoll_err *err)
     return code;
 }
 
-/* From an older version: tables that grew are made anew, filled from the old ones and take their name (the
- * way that SQLite's manual of ALTER TABLE gives), new ones are made empty. */
+/* From an older version: tables that grew are made anew, filled from the old ones and take their
+ * name (the way that SQLite's manual of ALTER TABLE gives), new ones are made empty. */
 static void migration(const struct atoll_store *s, struct atoll_buf *sql)
 {
     for (size_t i = 0; i < ATOLL__TABLES; i++) {
