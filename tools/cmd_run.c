@@ -52,8 +52,9 @@ static const struct opt opts[] = {
      .type = OPT_TEXT,
      .offset = offsetof(struct run_opts, mode),
      .argument = "MODE",
-     .help = "latency (one input at a time), saturated, rate=HZ, poisson=HZ or cold",
-     .fallback = "latency",
+     .help = "latency (one input at a time), saturated, rate=HZ, poisson=HZ, cold; for a plan with "
+             "rates also rates and rates_poisson, each model at its own",
+     .fallback = "latency, for a plan with rates rates",
      .example = "atoll run zoo:resnet50 --mode poisson=15 --seed 7"},
     {.short_name = 'c',
      .long_name = "count",
@@ -61,7 +62,7 @@ static const struct opt opts[] = {
      .offset = offsetof(struct run_opts, count),
      .argument = "K",
      .help = "Inferences to measure, after the first one",
-     .fallback = "100, with --input 10",
+     .fallback = "100, with --input 10, at the plan's rates 1000",
      .low = 1,
      .high = 10000000},
     {.long_name = "meter",
@@ -132,7 +133,7 @@ static const struct opt opts[] = {
     COMPILER_OPT(struct run_opts),
     OPTS_END,
 };
-static const struct run_opts defaults = {.device = "sim", .mode = "latency", .seed = 1, .top = 5};
+static const struct run_opts defaults = {.device = "sim", .seed = 1, .top = 5};
 
 /* All that a run stands on. */
 struct setup {
@@ -302,12 +303,16 @@ static int execute(struct call *call, struct setup *s)
                                   .models = (const struct atoll_cost *const *)s->models.cost,
                                   .seed = o->seed};
     struct atoll_run_result r = {.n = 0};
-    int code = atoll_workload_parse(o->mode, &q.workload, &call->err);
+    const bool rated = s->plan->n_models > 0 && s->plan->models[0].rate_hz > 0;
+    const char *mode = o->mode ? o->mode : rated ? "rates" : "latency";
+    int code = atoll_workload_parse(mode, &q.workload, &call->err);
     if (code == 0 && o->energy_u95) {
         code = atoll_run_share_parse(o->energy_u95, &q.energy_u95_frac, &call->err);
         code = code ? atoll_fail_at(&call->err, "option --energy-u95") : 0;
     }
-    q.workload.count = o->count ? (uint32_t)o->count : o->input ? 10 : 100;
+    const bool at_rates =
+        q.workload.mode == ATOLL_WORK_RATES || q.workload.mode == ATOLL_WORK_RATES_POISSON;
+    q.workload.count = o->count ? (uint32_t)o->count : o->input ? 10 : at_rates ? 1000 : 100;
     code = code ? code : open_image(call, s, &image);
     if (image.model) {
         q.tensors = &image.tensors;

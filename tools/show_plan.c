@@ -16,6 +16,64 @@ static void print_figure(const char *name, const char *unit, double v, double u9
     out_text("%*s%s\n", 2, "", note);
 }
 
+/* A plan for rates: what it needs and gives while it serves them. */
+static void print_rate_figures(const struct atoll_plan *p)
+{
+    char worst[96], full[96];
+    snprintf(worst, sizeof worst, "mean of all inferences, empty system; slowest pipeline %.3f ms",
+             p->latency_worst_us / 1000);
+    snprintf(full, sizeof full, "more than the rates, until something is %.0f %% full",
+             100 * p->utilisation_max_frac);
+    print_figure("latency", "ms", p->latency_mean_us / 1000, NAN, worst);
+    print_figure("headroom", "x", p->headroom, NAN, full);
+    print_figure("power", "W", p->power_w, NAN, "whole board at these rates, all TPUs powered");
+    print_figure("energy", "mJ", p->energy_mj, p->energy_u95_mj, "for each inference");
+}
+
+static void print_bound(const struct atoll_plan *p)
+{
+    if (isfinite(p->gap_frac)) {
+        out_text("  proven      within %.2f %% of the best (bound %.6g)\n", 100 * p->gap_frac,
+                 p->lower_bound);
+    }
+}
+
+static int print_models(const struct atoll_plan *p, struct atoll_err *err)
+{
+    static const struct out_column columns[] = {
+        {"model", OUT_LEFT},       {"rate /s", OUT_RIGHT}, {"at most /s", OUT_RIGHT},
+        {"latency ms", OUT_RIGHT}, {"slowest", OUT_RIGHT}, {"TPUs", OUT_LEFT},
+    };
+    struct out_table t;
+    out_text("\n");
+    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t m = 0; m < p->n_models; m++) {
+        const struct atoll_plan_model *of = &p->models[m];
+        const struct atoll_pipeline *last = NULL;
+        uint32_t tpus = 0;
+        for (uint32_t i = 0; i < p->n_pipelines; i++) {
+            for (uint32_t s = 0; p->pipelines[i].model == m && s < p->pipelines[i].n_stages; s++) {
+                tpus += p->pipelines[i].stages[s].n_tpus;
+                last = &p->pipelines[i];
+            }
+        }
+        out_cell(&t, "%s", of->path);
+        out_cell_number(&t, "%.4g", of->rate_hz);
+        out_cell_number(&t, "%.4g", of->capacity_hz);
+        out_cell_us(&t, of->latency_us);
+        out_cell_us(&t, of->latency_worst_us);
+        if (last && last->sharing == ATOLL_SHARING_RELOAD) {
+            out_cell(&t, "%u shared, reloads at up to %.0f %% (%.1f ms)", tpus,
+                     100 * last->reload_frac, last->stages[0].cost.load_us / 1e3);
+        } else {
+            out_cell(&t, "%u %s", tpus,
+                     last && last->sharing != ATOLL_SHARING_NONE ? "shared, compiled together"
+                                                                 : "own");
+        }
+    }
+    return out_table_print(&t, err);
+}
+
 static void print_figures(const struct atoll_plan *p, const struct atoll_board *b)
 {
     char interval[96], powered[96], worst[96];
@@ -32,10 +90,6 @@ static void print_figures(const struct atoll_plan *p, const struct atoll_board *
     print_figure("latency", "ms", p->latency_us / 1000, p->latency_u95_us / 1000, worst);
     print_figure("throughput", "/s", p->throughput_hz, p->throughput_u95_hz, interval);
     print_figure("energy", "mJ", p->energy_mj, p->energy_u95_mj, powered);
-    if (isfinite(p->gap_frac)) {
-        out_text("  proven      within %.2f %% of the best (bound %.6g)\n", 100 * p->gap_frac,
-                 p->lower_bound);
-    }
 }
 
 static void add_stage_row(struct out_table *t, const struct atoll_pipeline *pipe, uint32_t number)
@@ -129,8 +183,15 @@ int show_plan(const struct atoll_plan *p, const struct atoll_board *b, struct at
         out_text("does not apply: %s\n", p->skipped);
         return 0;
     }
-    print_figures(p, b);
-    const int code = print_pipelines(p, err);
+    const bool rated = isfinite(p->headroom);
+    if (rated) {
+        print_rate_figures(p);
+    } else {
+        print_figures(p, b);
+    }
+    print_bound(p);
+    int code = rated ? print_models(p, err) : 0;
+    code = code ? code : print_pipelines(p, err);
     out_text("\n");
     print_sentence(p->bottleneck);
     print_sentence(p->streams);

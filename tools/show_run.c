@@ -43,6 +43,30 @@ static json_t *stages_json(const struct run_view *v)
     return list;
 }
 
+static json_t *models_json(const struct run_view *v)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < v->result->n_models; i++) {
+        const struct atoll_model_result *m = &v->result->models[i];
+        json_t *latency = json_object();
+        atoll_json_set_number(latency, "mean", m->mean_us);
+        atoll_json_set_number(latency, "p50", m->p50_us);
+        atoll_json_set_number(latency, "p90", m->p90_us);
+        atoll_json_set_number(latency, "p99", m->p99_us);
+        atoll_json_set_number(latency, "max", m->max_us);
+        json_t *j = json_object();
+        json_object_set_new(j, "path", out_string(v->plan->models[i].path));
+        atoll_json_set_number(j, "rate_hz", v->plan->models[i].rate_hz);
+        json_object_set_new(j, "count", json_integer((json_int_t)m->n));
+        atoll_json_set_number(j, "throughput_hz", m->throughput_hz);
+        json_object_set_new(j, "latency_us", latency);
+        json_object_set_new(j, "reloads", json_integer((json_int_t)m->reloads));
+        atoll_json_set_number(j, "predicted_latency_us", v->plan->models[i].latency_us);
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
 static json_t *predicted_json(const struct atoll_plan *p)
 {
     json_t *j = json_object();
@@ -51,6 +75,7 @@ static json_t *predicted_json(const struct atoll_plan *p)
     atoll_json_set_number(j, "interval_us", p->interval_us);
     atoll_json_set_number(j, "throughput_hz", p->throughput_hz);
     atoll_json_set_number(j, "energy_mj", p->energy_mj);
+    atoll_json_set_number(j, "power_w", p->power_w);
     return j;
 }
 
@@ -72,6 +97,7 @@ int show_run_json(struct call *call, const struct run_view *v)
     json_object_set_new(j, "throttled", json_boolean(r->throttled));
     json_object_set_new(j, "outliers", json_integer((json_int_t)r->outliers));
     json_object_set_new(j, "stages", stages_json(v));
+    json_object_set_new(j, "models", models_json(v));
     json_object_set_new(j, "predicted", predicted_json(v->plan));
     if (v->top) {
         json_object_set(j, "top", v->top);
@@ -150,6 +176,35 @@ static int print_stages(const struct run_view *v, struct atoll_err *err)
     return out_table_print(&t, err);
 }
 
+static int print_models(const struct run_view *v, struct atoll_err *err)
+{
+    static const struct out_column columns[] = {
+        {"model", OUT_LEFT},    {"rate /s", OUT_RIGHT}, {"served /s", OUT_RIGHT},
+        {"plan ms", OUT_RIGHT}, {"mean ms", OUT_RIGHT}, {"median", OUT_RIGHT},
+        {"99 %", OUT_RIGHT},    {"most", OUT_RIGHT},    {"reloads", OUT_RIGHT},
+    };
+    struct out_table t;
+    if (v->result->n_models == 0) {
+        return 0;
+    }
+    out_text("\n");
+    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < v->result->n_models; i++) {
+        const struct atoll_model_result *m = &v->result->models[i];
+        const struct atoll_plan_model *of = &v->plan->models[i];
+        out_cell(&t, "%s", of->path);
+        out_cell_number(&t, "%.4g", of->rate_hz);
+        out_cell_number(&t, "%.4g", m->throughput_hz);
+        out_cell_us(&t, of->latency_us);
+        out_cell_us(&t, m->mean_us);
+        out_cell_us(&t, m->p50_us);
+        out_cell_us(&t, m->p99_us);
+        out_cell_us(&t, m->max_us);
+        out_cell(&t, "%llu of %llu", (unsigned long long)m->reloads, (unsigned long long)m->n);
+    }
+    return out_table_print(&t, err);
+}
+
 static void print_top(const json_t *top)
 {
     size_t i = 0;
@@ -173,7 +228,8 @@ int show_run(struct call *call, const struct run_view *v)
              atoll_origin_name(r->origin));
     print_figures(v);
     print_top(v->top);
-    int code = print_stages(v, &call->err);
+    int code = print_models(v, &call->err);
+    code = code ? code : print_stages(v, &call->err);
     code = code ? code : show_energy_tables(v, &call->err);
     out_text("\n");
     if (strcmp(v->device, "cpu") == 0) {
@@ -182,7 +238,11 @@ int show_run(struct call *call, const struct run_view *v)
     if (v->workload->mode == ATOLL_WORK_LATENCY) {
         print_against("latency ms", r->p50_us.value / 1000, v->plan->latency_us / 1000);
     }
-    if (v->workload->mode == ATOLL_WORK_SATURATED) {
+    if (v->result->n_models > 0) {
+        print_against("power W", r->mean_w, v->plan->power_w);
+        print_against("energy mJ", r->energy_mj, v->plan->energy_mj);
+    }
+    if (v->workload->mode == ATOLL_WORK_SATURATED && !isfinite(v->plan->headroom)) {
         print_against("rate /s", r->throughput_hz, v->plan->throughput_hz);
         print_against("energy mJ", r->energy_mj, v->plan->energy_mj);
     }

@@ -23,14 +23,16 @@ enum atoll_workload_mode {
     ATOLL_WORK_SATURATED,
     ATOLL_WORK_RATE,
     ATOLL_WORK_POISSON,
-    ATOLL_WORK_COLD
+    ATOLL_WORK_COLD,
+    ATOLL_WORK_RATES,        ///< each model of the plan at the rate that the plan serves, even gaps
+    ATOLL_WORK_RATES_POISSON ///< the same with exponential gaps
 };
 struct atoll_workload {
     enum atoll_workload_mode mode;
     double hz;      ///< RATE, POISSON: mean arrivals per second over the whole plan
     uint32_t count; ///< inferences in the steady phase, 1..10 000 000 (cold: ignored)
 };
-/** "latency", "saturated", "rate=30", "poisson=12.5", "cold" into buf. */
+/** "latency", "saturated", "rate=30", "poisson=12.5", "cold", "rates", "rates_poisson" into buf. */
 ATOLL_API const char *atoll_workload_name(const struct atoll_workload *w, char buf[48]);
 /** Parses the same text (without count). ATOLL_EUSAGE lists the modes. */
 ATOLL_API int atoll_workload_parse(const char *text, struct atoll_workload *w,
@@ -65,6 +67,13 @@ struct atoll_run_request {
      *  finds how long the window must be; `count` is then the least. Not for cold starts. */
     double energy_u95_frac;
     double window_max_s; ///< longest window that ranging may choose; 0: 3600 s
+};
+/** What one model saw, in a workload at the plan's rates. */
+struct atoll_model_result {
+    uint64_t n;                                     ///< steady inferences
+    double mean_us, p50_us, p90_us, p99_us, max_us; ///< latency from the intended time of arrival
+    double throughput_hz;
+    uint64_t reloads; ///< of its inferences in the steady window that loaded parameters
 };
 struct atoll_stage_result {
     uint32_t pipeline, stage;
@@ -125,6 +134,8 @@ struct atoll_run_result {
         outliers; ///< |x - median| / MAD > 14.826, as hyperfine; kept and flagged. Saturated: 0
     struct atoll_stage_result *stages;
     uint32_t n_stages;
+    struct atoll_model_result *models; ///< n_models, at the plan's rates; else none
+    uint32_t n_models;
     struct atoll_span *timeline; ///< with keep_timeline
     size_t n_spans;
 };
@@ -134,6 +145,7 @@ struct atoll_run_result {
  *   - saturated: every pipeline kept full; throughput between fill and drain, samples are times in
  *     the full system (not a latency);
  *   - rate, poisson: open loop, latency from the intended time of arrival;
+ *   - rates, rates_poisson: open loop for each model by itself, at the rates of the plan;
  *   - cold: creation and the first inference, once; no samples, energy of that start.
  *  ATOLL_EUSAGE: skipped plan, bad workload, a TPU that the device has not, a meter that lives in
  *  another time; ATOLL_EDEVICE: an inference or the meter failed; ATOLL_ENO: the uncertainty asked

@@ -95,6 +95,7 @@ struct atoll_plan_model {
     double capacity_hz; ///< served at most, while the others keep their rates
     double latency_us; ///< mean over its inferences, one input in an empty system, reloads included
     double latency_worst_us;
+    double deadline_us; ///< that it had to keep, with or without rates; NAN: none
 };
 /** A plan. Owned; atoll_plan_close. Unknown figures are NAN (null in JSON). */
 struct atoll_plan {
@@ -128,7 +129,13 @@ struct atoll_plan {
     double power_w;  ///< whole board at these rates
     double utilisation_max_frac; ///< how full a stage, the host or the link may be
     double latency_mean_us;      ///< over all inferences, reloads included
-    struct atoll_arena *arena;   ///< private
+    /* what was asked for beside; see atoll_plan_request */
+    enum atoll_objective then[2];
+    uint32_t n_then;
+    double tolerance_frac, max_w, min_rate_hz; ///< 0: none
+    bool resident, by_worst;
+    uint64_t without;
+    struct atoll_arena *arena; ///< private
 };
 ATOLL_API void atoll_plan_close(struct atoll_plan **p);
 

@@ -89,7 +89,14 @@ static uint32_t count_streams(const struct atoll__runner *r)
 {
     uint32_t streams = 0;
     for (uint32_t i = 0; i < r->n_pipes; i++) {
-        streams += r->pipes[i].replicas_max;
+        const struct atoll_pipeline *p = &r->q->plan->pipelines[i];
+        bool counted = false; /* those that share TPUs are one: the last of a group counts */
+        for (uint32_t k = i + 1; k < r->n_pipes; k++) {
+            const struct atoll_pipeline *o = &r->q->plan->pipelines[k];
+            counted = counted || (p->sharing != ATOLL_SHARING_NONE && o->sharing == p->sharing &&
+                                  o->group == p->group);
+        }
+        streams += counted ? 0 : r->pipes[i].replicas_max;
     }
     return streams;
 }
@@ -127,6 +134,8 @@ int atoll__run_workload(struct atoll__runner *r)
         return atoll__run_saturated(r);
     case ATOLL_WORK_RATE:
     case ATOLL_WORK_POISSON:
+    case ATOLL_WORK_RATES:
+    case ATOLL_WORK_RATES_POISSON:
         return atoll__run_open(r);
     case ATOLL_WORK_COLD:
         break;
@@ -168,7 +177,25 @@ static int figures(struct atoll__runner *r)
     }
     int rc = atoll__run_latency_figures(r);
     rc = rc ? rc : atoll__run_energy_figures(r, mode == ATOLL_WORK_COLD ? 1 : o->n);
-    return rc ? rc : atoll__run_stage_figures(r);
+    rc = rc ? rc : atoll__run_stage_figures(r);
+    return rc ? rc : atoll__run_model_figures(r);
+}
+
+static bool at_rates(const struct atoll_workload *w)
+{
+    return w->mode == ATOLL_WORK_RATES || w->mode == ATOLL_WORK_RATES_POISSON;
+}
+
+static int check_rates(const struct atoll_run_request *q, struct atoll_err *err)
+{
+    for (uint32_t m = 0; m < q->plan->n_models; m++) {
+        if (!(q->plan->models[m].rate_hz > 0 && q->plan->models[m].rate_hz <= 1e6)) {
+            return atoll_fail(err, ATOLL_EUSAGE,
+                              "the plan has no rate for %s (atoll plan --rates makes one)",
+                              q->plan->models[m].path);
+        }
+    }
+    return 0;
 }
 
 static int check(const struct atoll_run_request *q, struct atoll_err *err)
@@ -195,7 +222,7 @@ static int check(const struct atoll_run_request *q, struct atoll_err *err)
                                        "as long as it is"
                                      : "needs a meter");
     }
-    return 0;
+    return at_rates(w) ? check_rates(q, err) : 0;
 }
 
 struct atoll_run_result atoll__run_no_result(void)
@@ -235,6 +262,12 @@ int atoll_run(const struct atoll_run_request *q, struct atoll_run_result *out,
     struct atoll__runner r = {.q = q, .out = &result, .err = err};
     atoll_arena_init(&r.arena);
     atoll_device_info(q->device, &r.info);
+    if (at_rates(&q->workload)) {
+        r.models = atoll_calloc(q->plan->n_models, sizeof *r.models);
+        if (!r.models) {
+            return atoll_fail_nomem(err, "the models of a run", q->plan->n_models);
+        }
+    }
     result.origin = r.info.origin;
     rc = atoll__run_meter_connect(&r);
     rc = rc ? rc : phases(&r);
@@ -256,10 +289,12 @@ void atoll_run_result_finish(struct atoll_run_result *r)
     }
     atoll_free(r->latency_us);
     atoll_free(r->stages);
+    atoll_free(r->models);
     atoll_free(r->timeline);
     r->latency_us = NULL;
     r->stages = NULL;
+    r->models = NULL;
     r->timeline = NULL;
-    r->n = r->n_stages = 0;
+    r->n = r->n_stages = r->n_models = 0;
     r->n_spans = 0;
 }

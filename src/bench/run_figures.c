@@ -47,9 +47,9 @@ int atoll__run_latency_figures(struct atoll__runner *r)
     o->max_us = sorted[n - 1];
     o->mean_us = atoll_mean(o->latency_us, n);
     o->stdev_us = atoll_stdev(o->latency_us, n);
-    /* Saturated, a sample is the time in a full system: several modes, and no outliers to speak
-     * of. */
-    const int rc = r->q->workload.mode == ATOLL_WORK_SATURATED
+    /* Saturated, a sample is the time in a full system, and samples of several models are of
+     * several kinds: no outliers to speak of. */
+    const int rc = r->q->workload.mode == ATOLL_WORK_SATURATED || r->models
                        ? 0
                        : count_outliers(sorted, n, o->p50_us.value, &o->outliers);
     atoll_free(sorted);
@@ -96,6 +96,38 @@ int atoll__run_stage_figures(struct atoll__runner *r)
             to->busy_frac = o->window_s > 0
                                 ? (double)from->busy_ns / 1e9 / o->window_s / from->n_replicas
                                 : NAN;
+        }
+    }
+    return 0;
+}
+
+int atoll__run_model_figures(struct atoll__runner *r)
+{
+    struct atoll_run_result *o = r->out;
+    const uint32_t n = r->models ? r->q->plan->n_models : 0;
+    o->models = atoll_calloc((size_t)n + 1, sizeof *o->models);
+    if (!o->models) {
+        return atoll_fail_nomem(r->err, "figures of the models", n * sizeof *o->models);
+    }
+    o->n_models = n;
+    for (uint32_t m = 0; m < n; m++) {
+        struct atoll__model_samples *s = &r->models[m];
+        struct atoll_model_result *to = &o->models[m];
+        *to = (struct atoll_model_result){.n = s->n,
+                                          .mean_us = NAN,
+                                          .p50_us = NAN,
+                                          .p90_us = NAN,
+                                          .p99_us = NAN,
+                                          .max_us = NAN,
+                                          .reloads = s->reloads};
+        to->throughput_hz = o->window_s > 0 ? (double)s->n / o->window_s : NAN;
+        if (s->n > 0) {
+            to->mean_us = atoll_mean(s->latency_us, s->n);
+            atoll_sort(s->latency_us, s->n);
+            to->p50_us = atoll_quantile(s->latency_us, s->n, 0.5);
+            to->p90_us = s->n >= 10 ? atoll_quantile(s->latency_us, s->n, 0.9) : NAN;
+            to->p99_us = s->n >= 100 ? atoll_quantile(s->latency_us, s->n, 0.99) : NAN;
+            to->max_us = s->latency_us[s->n - 1];
         }
     }
     return 0;

@@ -60,6 +60,13 @@ struct atoll__item {
     uint32_t next_free;
     uint8_t *block;      ///< its tensors; stays with the place in the array, for the next item
     uint32_t filled_for; ///< pipeline whose noise is in the block
+    bool steady;         ///< arrived in the steady window; open loops only
+};
+/** Samples of a model, at the plan's rates. */
+struct atoll__model_samples {
+    double *latency_us;
+    size_t n, cap;
+    uint64_t reloads;
 };
 struct atoll__place {
     uint32_t pipe, stage, replica;
@@ -86,6 +93,7 @@ struct atoll__runner {
     uint32_t count;     ///< samples of the window, at least
     uint64_t least_ns;  ///< length of the window, at least
     const char *window; ///< its phase: "ranging" or "steady"
+    struct atoll__model_samples *models; ///< by the plan's model, at the plan's rates; else NULL
     uint64_t window_ns[2];
     /* meter */
     bool metered, live; ///< live: it measures in real time
@@ -100,6 +108,7 @@ struct atoll__runner {
 /** What one event of the device brought. */
 struct atoll__happened {
     bool completed, timer, idle;
+    uint64_t tag;            ///< of the timer
     struct atoll__item item; ///< the one that completed
     uint64_t time_ns;
 };
@@ -111,7 +120,7 @@ int atoll__run_build(struct atoll__runner *r);
 void atoll__run_free(struct atoll__runner *r);
 /** Is there room for one more item in front of the first stage? */
 bool atoll__run_room(const struct atoll__pipe *p);
-int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns);
+int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns, bool steady);
 int atoll__run_step(struct atoll__runner *r, struct atoll__happened *h);
 
 /* run_tensors.c: the contract's "a tensor needed later is handed to each stage that consumes it" */
@@ -128,7 +137,13 @@ int atoll__run_see_outputs(struct atoll__runner *r, uint32_t item);
 int atoll__run_single(struct atoll__runner *r, uint32_t pipe, double *latency_us);
 int atoll__run_closed(struct atoll__runner *r);
 int atoll__run_saturated(struct atoll__runner *r);
+/* run_open.c */
+/** Arrivals at a given rate, or at each model's. */
 int atoll__run_open(struct atoll__runner *r);
+/** A completion in the steady window. */
+int atoll__run_note(struct atoll__runner *r, const struct atoll__happened *h);
+int atoll__run_drain(struct atoll__runner *r);
+int atoll__run_stopped(struct atoll__runner *r); ///< fails: the device has nothing under way
 
 /* run.c */
 int atoll__run_window(struct atoll__runner *r, int end); ///< opens (0) or closes (1) the window
@@ -160,5 +175,6 @@ void atoll__run_states_of(struct atoll__runner *r, const struct atoll_device_eve
 int atoll__run_latency_figures(struct atoll__runner *r);
 double atoll__run_throughput(const struct atoll__runner *r);
 int atoll__run_stage_figures(struct atoll__runner *r);
+int atoll__run_model_figures(struct atoll__runner *r);
 
 #endif

@@ -141,6 +141,10 @@ void atoll__run_free(struct atoll__runner *r)
     for (size_t i = 0; i < r->n_items; i++) {
         atoll_free(r->items[i].block);
     }
+    for (uint32_t m = 0; r->models && m < r->q->plan->n_models; m++) {
+        atoll_free(r->models[m].latency_us);
+    }
+    atoll_free(r->models);
     atoll_free(r->places);
     atoll_free(r->items);
     atoll_free(r->states.changes);
@@ -234,7 +238,7 @@ bool atoll__run_room(const struct atoll__pipe *p)
     return p->stages[0].length < p->stages[0].capacity;
 }
 
-int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns)
+int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns, bool steady)
 {
     uint32_t item = 0;
     int rc = new_item(r, &item);
@@ -246,6 +250,7 @@ int atoll__run_feed(struct atoll__runner *r, uint32_t pipe, uint64_t in_ns)
                                           .ready_ns = now,
                                           .number = r->next_number++,
                                           .pipe = pipe,
+                                          .steady = steady,
                                           .block = r->items[item].block,
                                           .filled_for = r->items[item].filled_for};
     rc = atoll__run_put_inputs(r, item);
@@ -278,6 +283,9 @@ static int finished(struct atoll__runner *r, struct atoll__place at,
     const uint32_t index = replica->item;
     struct atoll__item *item = &r->items[index];
     count_stage(r, s, item, ev);
+    if (r->models && r->counting && ev->loaded) {
+        r->models[r->q->plan->pipelines[at.pipe].model].reloads++;
+    }
     if (r->states_by_done) {
         atoll__run_states_of(r, ev);
     }
@@ -312,6 +320,7 @@ int atoll__run_step(struct atoll__runner *r, struct atoll__happened *h)
     }
     *h = (struct atoll__happened){.timer = ev.kind == ATOLL_EVENT_TIMER,
                                   .idle = ev.kind == ATOLL_EVENT_IDLE,
+                                  .tag = ev.tag,
                                   .time_ns = ev.time_ns};
     if (ev.kind != ATOLL_EVENT_DONE) {
         return 0;

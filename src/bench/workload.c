@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workloads as text: "latency", "saturated", "rate=30", "poisson=12.5", "cold". */
+/* Workloads as text: "latency", "saturated", "rate=30", "poisson=12.5", "cold", "rates". */
 #include <atoll/bench.h>
 
 #include <string.h>
@@ -9,9 +9,13 @@ static const struct {
     enum atoll_workload_mode mode;
     bool has_hz;
 } modes[] = {
-    {"latency", ATOLL_WORK_LATENCY, false}, {"saturated", ATOLL_WORK_SATURATED, false},
-    {"rate", ATOLL_WORK_RATE, true},        {"poisson", ATOLL_WORK_POISSON, true},
+    {"latency", ATOLL_WORK_LATENCY, false},
+    {"saturated", ATOLL_WORK_SATURATED, false},
+    {"rate", ATOLL_WORK_RATE, true},
+    {"poisson", ATOLL_WORK_POISSON, true},
     {"cold", ATOLL_WORK_COLD, false},
+    {"rates", ATOLL_WORK_RATES, false},
+    {"rates_poisson", ATOLL_WORK_RATES_POISSON, false},
 };
 
 const char *atoll_workload_name(const struct atoll_workload *w, char buf[48])
@@ -55,6 +59,7 @@ int atoll_workload_parse(const char *text, struct atoll_workload *w, struct atol
     }
     return atoll_fail(
         err, ATOLL_EUSAGE,
-        "unknown workload \"%.60s\" (latency, saturated, rate=HZ, poisson=HZ and cold are known)",
+        "unknown workload \"%.60s\" (latency, saturated, rate=HZ, poisson=HZ, cold, rates and "
+        "rates_poisson are known)",
         text);
 }

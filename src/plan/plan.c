@@ -107,6 +107,14 @@ static int fill_header(struct atoll__planner *pl, struct atoll_plan *p, const ch
     p->use.clock = r->use.clock == ATOLL_CLOCK_DEFAULT ? r->board->clock : r->use.clock;
     p->use.runner = r->use.runner == ATOLL_RUNNER_DEFAULT ? r->board->runner : r->use.runner;
     p->n_models = r->n_models;
+    p->n_then = r->n_then;
+    memcpy(p->then, r->then, sizeof p->then);
+    p->tolerance_frac = r->tolerance_frac;
+    p->max_w = r->max_w;
+    p->min_rate_hz = r->min_rate_hz;
+    p->resident = r->resident;
+    p->by_worst = r->by_worst;
+    p->without = r->without;
     p->utilisation_max_frac = r->rates_hz ? r->utilisation_max_frac : NAN;
     for (uint32_t i = 0; i < r->n_models; i++) {
         const char *path = pl->views[i].model->path;
@@ -116,6 +124,8 @@ static int fill_header(struct atoll__planner *pl, struct atoll_plan *p, const ch
         }
         p->models[i].rate_hz = r->rates_hz ? r->rates_hz[i] : NAN;
         p->models[i].capacity_hz = NAN;
+        p->models[i].deadline_us =
+            r->deadlines_us && r->deadlines_us[i] > 0 ? r->deadlines_us[i] : NAN;
         p->models[i].latency_us = p->models[i].latency_worst_us = NAN;
         memcpy(p->models[i].sha256, pl->sha256[i], sizeof pl->sha256[i]);
     }

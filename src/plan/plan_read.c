@@ -15,7 +15,8 @@ struct reader {
     struct atoll_plan *plan;
     struct atoll_err *err;
     uint32_t pipeline, stage;
-    bool tpu_taken[ATOLL_TPUS_MAX];
+    bool lists_models;              ///< plan->models stands already
+    uint32_t owner[ATOLL_TPUS_MAX]; ///< of a TPU: its pipeline + 1; 0: none yet
 };
 
 static int fail_stage(struct reader *r, const char *key, const char *expected)
@@ -130,6 +131,18 @@ static int read_cost(struct reader *r, const json_t *j, struct atoll_stage_cost 
     return read_text(r, j, "warning", &c->warning);
 }
 
+/* May the only stage of this pipeline be on the TPUs of another one? Then both are of one group,
+ * with one stage on the same TPUs. */
+static bool shares(const struct reader *r, uint32_t other, const struct atoll_stage *st)
+{
+    const struct atoll_pipeline *a = &r->plan->pipelines[other];
+    const struct atoll_pipeline *b = &r->plan->pipelines[r->pipeline];
+    return other != r->pipeline && b->sharing != ATOLL_SHARING_NONE && a->sharing == b->sharing &&
+           a->group == b->group && a->n_stages == 1 && b->n_stages == 1 &&
+           a->stages[0].n_tpus == st->n_tpus &&
+           memcmp(a->stages[0].tpus, st->tpus, st->n_tpus * sizeof *st->tpus) == 0;
+}
+
 static int read_stage(struct reader *r, const json_t *j, struct atoll_stage *st)
 {
     if (!json_is_object(j)) {
@@ -138,15 +151,16 @@ static int read_stage(struct reader *r, const json_t *j, struct atoll_stage *st)
     }
     int code = read_numbers(r, j, "tpus", ATOLL_TPUS_MAX, ATOLL_TPUS_MAX, &st->tpus, &st->n_tpus);
     for (uint32_t i = 0; code == 0 && i < st->n_tpus; i++) {
-        if (r->tpu_taken[st->tpus[i]]) {
-            code = fail_stage(r, "tpus", "TPUs that no other stage has");
+        uint32_t *owner = &r->owner[st->tpus[i]];
+        if (*owner > 0 && !shares(r, *owner - 1, st)) {
+            code = fail_stage(r, "tpus", "TPUs that no other stage has, or those of its group");
         }
-        r->tpu_taken[st->tpus[i]] = true;
+        r->plan->tpus_used += *owner == 0;
+        *owner = r->pipeline + 1;
     }
     if (code == 0) {
         code = read_numbers(r, j, "operators", ATOLL_OPS_MAX, ATOLL_OPS_MAX, &st->ops, &st->n_ops);
     }
-    r->plan->tpus_used += st->n_tpus;
     return code ? code : read_cost(r, j, &st->cost);
 }
 
@@ -182,35 +196,120 @@ static int check_covers(struct reader *r, const struct atoll_pipeline *pipe)
 
 /* ------------------------------------------------------------------ pipelines */
 
-/* The model of a pipeline: an entry of plan->models, shared by pipelines that name the same one. */
+/* "path" and "sha256" of an object. */
+static int read_identity(struct reader *r, const json_t *j, struct atoll_plan_model *m)
+{
+    *m = (struct atoll_plan_model){.rate_hz = NAN,
+                                   .capacity_hz = NAN,
+                                   .latency_us = NAN,
+                                   .latency_worst_us = NAN,
+                                   .deadline_us = NAN};
+    const int code = read_text(r, j, "path", &m->path);
+    if (code || !m->path) {
+        return code ? code : fail_head(r, "model.path", "a path or zoo:NAME");
+    }
+    const json_t *sha = json_object_get(j, "sha256");
+    if (sha && !json_is_null(sha)) {
+        const char *text = json_is_string(sha) ? json_string_value(sha) : "";
+        if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64) {
+            return fail_head(r, "model.sha256", "64 hex digits, or null");
+        }
+        memcpy(m->sha256, text, 65);
+    }
+    return 0;
+}
+
+static bool same_model(const struct atoll_plan_model *a, const struct atoll_plan_model *b)
+{
+    return strcmp(a->path, b->path) == 0 && strcmp(a->sha256, b->sha256) == 0;
+}
+
+/* The model of a pipeline: the entry of plan->models that it numbers, or in files without that
+ * list an entry shared by pipelines that name the same one. */
 static int read_model(struct reader *r, const json_t *j, uint32_t *index)
 {
     struct atoll_plan *p = r->plan;
     const json_t *model = json_object_get(j, "model");
-    struct atoll_plan_model m = {.path = NULL,
-                                 .rate_hz = NAN,
-                                 .capacity_hz = NAN,
-                                 .latency_us = NAN,
-                                 .latency_worst_us = NAN};
-    int code = read_text(r, model, "path", &m.path);
-    if (code || !m.path) {
-        return code ? code : fail_head(r, "pipelines[].model.path", "a path or zoo:NAME");
+    const json_t *number = json_object_get(model, "number");
+    struct atoll_plan_model m;
+    const int code = read_identity(r, model, &m);
+    if (code) {
+        return code;
     }
-    const json_t *sha = json_object_get(model, "sha256");
-    if (sha && !json_is_null(sha)) {
-        const char *text = json_is_string(sha) ? json_string_value(sha) : "";
-        if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64) {
-            return fail_head(r, "pipelines[].model.sha256", "64 hex digits, or null");
+    if (r->lists_models && number) {
+        *index = (uint32_t)json_integer_value(number);
+        if (!json_is_integer(number) || json_integer_value(number) < 0 ||
+            json_integer_value(number) >= (json_int_t)p->n_models ||
+            !same_model(&m, &p->models[*index])) {
+            return fail_head(r, "pipelines[].model.number", "the place of this model in models");
         }
-        memcpy(m.sha256, text, 65);
+        return 0;
     }
     for (*index = 0; *index < p->n_models; (*index)++) {
-        if (strcmp(p->models[*index].path, m.path) == 0 &&
-            strcmp(p->models[*index].sha256, m.sha256) == 0) {
+        if (same_model(&m, &p->models[*index])) {
             return 0;
         }
     }
+    if (r->lists_models) {
+        return fail_head(r, "pipelines[].model", "a model of the list models");
+    }
     p->models[p->n_models++] = m;
+    return 0;
+}
+
+static int read_models(struct reader *r, const json_t *j)
+{
+    struct atoll_plan *p = r->plan;
+    const json_t *list = json_object_get(j, "models");
+    const size_t n = json_array_size(list);
+    p->models = atoll_arena_array(p->arena, ATOLL_TPUS_MAX, sizeof *p->models);
+    if (!p->models) {
+        return atoll_fail_nomem(r->err, "models", ATOLL_TPUS_MAX * sizeof *p->models);
+    }
+    if (!list) {
+        return 0;
+    }
+    if (!json_is_array(list) || n == 0 || n > ATOLL_TPUS_MAX) {
+        return fail_head(r, "models", "a list of 1 to 64 models");
+    }
+    r->lists_models = true;
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0; i++) {
+        const json_t *v = json_array_get(list, i);
+        struct atoll_plan_model *m = &p->models[p->n_models++];
+        code = read_identity(r, v, m);
+        if (code == 0 && (!read_number(v, "rate_hz", &m->rate_hz) || m->rate_hz <= 0 ||
+                          !read_number(v, "capacity_hz", &m->capacity_hz) ||
+                          !read_number(v, "latency_us", &m->latency_us) ||
+                          !read_number(v, "latency_worst_us", &m->latency_worst_us) ||
+                          !read_number(v, "deadline_us", &m->deadline_us))) {
+            code = fail_head(r, "models[]", "numbers from 0 up, rates above 0, or null");
+        }
+        if (code == 0 && isnan(m->rate_hz) != isnan(p->models[0].rate_hz)) {
+            code = fail_head(r, "models[].rate_hz", "rates of all models or of none");
+        }
+    }
+    return code;
+}
+
+static int read_sharing(struct reader *r, const json_t *j, struct atoll_pipeline *pipe)
+{
+    static const char *const names[] = {"own", "reload", "co_compiled", NULL};
+    unsigned sharing = 0;
+    uint64_t group = 0;
+    const int code = read_choice(r, j, "sharing", names, "own, reload or co_compiled", &sharing);
+    if (code) {
+        return code;
+    }
+    if (!read_count(j, "group", &group) || group >= ATOLL_TPUS_MAX) {
+        return fail_head(r, "pipelines[].group", "a number below 64, or null");
+    }
+    if (!read_number(j, "reload_frac", &pipe->reload_frac) || pipe->reload_frac > 1) {
+        return fail_head(r, "pipelines[].reload_frac", "a number from 0 to 1, or null");
+    }
+    pipe->sharing = (enum atoll_sharing)sharing;
+    pipe->group = (uint32_t)group;
+    pipe->reload_frac = isnan(pipe->reload_frac) ? 0 : pipe->reload_frac;
     return 0;
 }
 
@@ -224,6 +323,10 @@ static int read_pipeline(struct reader *r, const json_t *j, struct atoll_pipelin
     if (!read_number(j, "latency_us", &pipe->latency_us) ||
         !read_number(j, "interval_us", &pipe->interval_us)) {
         return fail_head(r, "pipelines[].latency_us, interval_us", "numbers from 0 up, or null");
+    }
+    const int sharing = read_sharing(r, j, pipe);
+    if (sharing) {
+        return sharing;
     }
     pipe->n_stages = (uint32_t)json_array_size(stages);
     pipe->stages = atoll_arena_array(r->plan->arena, pipe->n_stages, sizeof *pipe->stages);
@@ -246,8 +349,7 @@ static int read_pipelines(struct reader *r, const json_t *j)
         return fail_head(r, "pipelines", "a list of 1 to 64 pipelines");
     }
     p->pipelines = atoll_arena_array(p->arena, n, sizeof *p->pipelines);
-    p->models = atoll_arena_array(p->arena, n, sizeof *p->models);
-    if (!p->pipelines || !p->models) {
+    if (!p->pipelines) {
         return atoll_fail_nomem(r->err, "pipelines", n * sizeof *p->pipelines);
     }
     int code = 0;
@@ -315,6 +417,10 @@ static int read_figures(struct reader *r, const json_t *j)
         {"energy_u95_mj", &p->energy_u95_mj},
         {"lower_bound", &p->lower_bound},
         {"gap_frac", &p->gap_frac},
+        {"latency_mean_us", &p->latency_mean_us},
+        {"power_w", &p->power_w},
+        {"headroom", &p->headroom},
+        {"tolerance_frac", &p->tolerance_frac},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (!read_number(j, numbers[i].key, numbers[i].out)) {
@@ -322,6 +428,57 @@ static int read_figures(struct reader *r, const json_t *j)
         }
     }
     return 0;
+}
+
+static int read_then(struct reader *r, const json_t *j)
+{
+    struct atoll_plan *p = r->plan;
+    const json_t *list = json_object_get(j, "then");
+    if (list && (!json_is_array(list) || json_array_size(list) > 2)) {
+        return fail_head(r, "then", "a list of up to 2 objectives");
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        unsigned o = 0;
+        while (o < 3 && (!name || strcmp(name, atoll_objective_name((enum atoll_objective)o)))) {
+            o++;
+        }
+        if (o == 3) {
+            return fail_head(r, "then", "latency, throughput or energy");
+        }
+        p->then[p->n_then++] = (enum atoll_objective)o;
+    }
+    return 0;
+}
+
+static int read_limits(struct reader *r, const json_t *j)
+{
+    static const char *const latencies[] = {"mean", "worst", NULL};
+    struct atoll_plan *p = r->plan;
+    const json_t *limits = json_object_get(j, "limits");
+    const json_t *without = json_object_get(limits, "without");
+    unsigned latency = 0;
+    if (!read_number(limits, "max_w", &p->max_w) ||
+        !read_number(limits, "min_rate_hz", &p->min_rate_hz) ||
+        !read_number(limits, "utilisation_max_frac", &p->utilisation_max_frac) ||
+        p->utilisation_max_frac > 1) {
+        return fail_head(r, "limits", "numbers from 0 up, or null");
+    }
+    p->max_w = isnan(p->max_w) ? 0 : p->max_w;
+    p->min_rate_hz = isnan(p->min_rate_hz) ? 0 : p->min_rate_hz;
+    p->tolerance_frac = isnan(p->tolerance_frac) ? 0 : p->tolerance_frac;
+    p->resident = json_is_true(json_object_get(limits, "resident"));
+    for (size_t i = 0; i < json_array_size(without); i++) {
+        const json_t *t = json_array_get(without, i);
+        if (!json_is_integer(t) || json_integer_value(t) < 0 ||
+            json_integer_value(t) >= ATOLL_TPUS_MAX) {
+            return fail_head(r, "limits.without", "TPUs from 0 to 63");
+        }
+        p->without |= UINT64_C(1) << json_integer_value(t);
+    }
+    const int code = read_choice(r, j, "latency_of", latencies, "mean or worst", &latency);
+    p->by_worst = latency == 1;
+    return code ? code : read_then(r, j);
 }
 
 static int read_head(struct reader *r, const json_t *j)
@@ -334,7 +491,8 @@ static int read_head(struct reader *r, const json_t *j)
     }
     int code = read_texts(r, j);
     code = code ? code : read_choices(r, j);
-    return code ? code : read_figures(r, j);
+    code = code ? code : read_figures(r, j);
+    return code ? code : read_limits(r, j);
 }
 
 /* TPUs asked for, at least as many as the stages use. */
@@ -358,6 +516,7 @@ int atoll_plan_from_json(const char *name, const json_t *j, struct atoll_plan **
     struct reader r = {.name = name, .err = err};
     int code = atoll__plan_create(&r.plan, err);
     code = code ? code : read_head(&r, j);
+    code = code ? code : read_models(&r, j);
     code = code ? code : read_pipelines(&r, j);
     code = code ? code : read_tpus(&r, j);
     if (code) {
