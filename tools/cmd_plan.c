@@ -10,7 +10,7 @@ struct plan_opts {
     uint64_t tpus; ///< 0: all of the board
     const char *strategy, *cuts, *out;
     unsigned compiler;
-    bool compare;
+    bool compare, pareto;
     struct plan_limits_opts limits;
     double time_limit_s;
     struct plan_checks_opts checks;
@@ -45,6 +45,11 @@ static const struct opt opts[] = {
      .offset = offsetof(struct plan_opts, compare),
      .help = "Show every strategy and every partition of the TPUs side by side",
      .example = "atoll plan zoo:resnet50 --tpus 8 --compare"},
+    {.long_name = "pareto",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct plan_opts, pareto),
+     .help = "Show every plan that no other one beats in latency, throughput and energy together",
+     .example = "atoll plan zoo:mobilenet_v2 --tpus 4 --pareto"},
     {.long_name = "cuts",
      .type = OPT_TEXT,
      .offset = offsetof(struct plan_opts, cuts),
@@ -118,6 +123,10 @@ static int give_plan(struct call *call, const struct plan_checks *k,
     if (code == 0 && p->skipped) {
         code = atoll_fail(&call->err, ATOLL_ENO, "%s does not apply: %s", p->strategy, p->skipped);
     }
+    if (code == 0 && p->headroom < 1 - 1e-9) {
+        code = atoll_fail(&call->err, ATOLL_ENO, "%s serves only %.3g of the rates", p->strategy,
+                          p->headroom);
+    }
     return code;
 }
 
@@ -176,6 +185,27 @@ static int give(struct call *call, const struct atoll_plan_request *r, struct at
         code = give_plan(call, &k, c);
     }
     plan_checks_finish(&k);
+    return code;
+}
+
+static int pareto(struct call *call, const struct atoll_plan_request *r)
+{
+    struct atoll_front f = {.n_plans = 0};
+    int code = atoll_plan_front(r, &f, &call->err);
+    if (code == 0 && call->json) {
+        json_t *j = atoll_json_answer("plan");
+        json_t *plans = json_array();
+        for (uint32_t i = 0; i < f.n_plans; i++) {
+            json_array_append_new(plans, atoll_plan_to_json(f.plans[i]));
+        }
+        json_object_set_new(j, "origin", json_string("computed"));
+        json_object_set_new(j, "front", plans);
+        json_object_set_new(j, "complete", json_boolean(f.complete));
+        code = out_json(call, j);
+    } else if (code == 0) {
+        code = show_front(&f, r->board, &call->err);
+    }
+    atoll_front_finish(&f);
     return code;
 }
 
@@ -248,15 +278,18 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     }
     const bool limited = plan_limits_given(&o->limits, &r);
     r.strategy = o->cuts ? "cuts" : o->strategy ? o->strategy : limited ? "exact" : NULL;
+    if (o->pareto) {
+        return pareto(call, &r);
+    }
     return o->compare || !r.strategy ? compare(call, &r) : solve(call, &r);
 }
 
 static int run(struct call *call)
 {
     const struct plan_opts *o = call->opts;
-    if ((o->strategy != NULL) + (o->cuts != NULL) + o->compare > 1) {
+    if ((o->strategy != NULL) + (o->cuts != NULL) + o->compare + o->pareto > 1) {
         return atoll_fail(&call->err, ATOLL_EUSAGE,
-                          "expected at most one of --strategy, --cuts and --compare");
+                          "expected at most one of --strategy, --cuts, --compare and --pareto");
     }
     struct atoll_board *b = NULL;
     struct models m = {.n = 0};

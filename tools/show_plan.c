@@ -235,7 +235,7 @@ static const char *best_in(const struct atoll_comparison *c, uint32_t i, char bu
 }
 
 static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, uint32_t i,
-                         struct reasons *reasons)
+                         struct reasons *reasons, bool rated)
 {
     const struct atoll_plan *p = c->plans[i];
     uint64_t streamed = 0;
@@ -247,10 +247,10 @@ static void add_plan_row(struct out_table *t, const struct atoll_comparison *c, 
     }
     out_cell(t, "%s", p->strategy);
     out_cell(t, "%u", p->tpus_used);
-    out_cell_us(t, p->latency_us);
+    out_cell_us(t, rated ? p->latency_mean_us : p->latency_us);
     out_cell_us(t, p->latency_worst_us);
-    out_cell_number(t, "%.1f", p->throughput_hz);
-    out_cell_number(t, "%.2f", p->energy_mj);
+    out_cell_number(t, rated ? "%.2f" : "%.1f", rated ? p->headroom : p->throughput_hz);
+    out_cell_number(t, rated ? "%.3f" : "%.2f", rated ? p->power_w : p->energy_mj);
     if (p->skipped) {
         out_cell(t, "-");
         out_cell(t, "-");
@@ -303,14 +303,23 @@ int show_comparison(const struct atoll_comparison *c, const struct atoll_board *
         {"worst", OUT_RIGHT},   {"per s", OUT_RIGHT}, {"mJ", OUT_RIGHT},
         {"sent", OUT_RIGHT},    {"gap", OUT_RIGHT},   {"best in", OUT_LEFT},
     };
+    static const struct out_column rated_columns[] = {
+        {"strategy", OUT_LEFT}, {"TPUs", OUT_RIGHT},     {"latency ms", OUT_RIGHT},
+        {"worst", OUT_RIGHT},   {"headroom", OUT_RIGHT}, {"W", OUT_RIGHT},
+        {"sent", OUT_RIGHT},    {"gap", OUT_RIGHT},      {"best in", OUT_LEFT},
+    };
+    bool rated = false;
+    for (uint32_t i = 0; i < c->n_plans; i++) {
+        rated = rated || isfinite(c->plans[i]->headroom);
+    }
     struct out_table t;
     struct reasons reasons = {.n = 0};
     if (c->n_plans) {
         out_text("%u TPUs of %s, all figures computed\n\n", c->plans[0]->tpus, b->title);
     }
-    out_table_start(&t, columns, sizeof columns / sizeof columns[0]);
+    out_table_start(&t, rated ? rated_columns : columns, sizeof columns / sizeof columns[0]);
     for (uint32_t i = 0; i < c->n_plans; i++) {
-        add_plan_row(&t, c, i, &reasons);
+        add_plan_row(&t, c, i, &reasons, rated);
     }
     int code = out_table_print(&t, err);
     print_reasons(&reasons);

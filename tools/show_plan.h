@@ -16,4 +16,7 @@ int show_plan(const struct atoll_plan *p, const struct atoll_board *b, struct at
 int show_comparison(const struct atoll_comparison *c, const struct atoll_board *b,
                     struct atoll_err *err);
 
+/** The plans of a Pareto front. */
+int show_front(const struct atoll_front *f, const struct atoll_board *b, struct atoll_err *err);
+
 #endif

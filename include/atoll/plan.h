@@ -261,6 +261,18 @@ ATOLL_API const char *atoll_plan_shape(const struct atoll_plan *p, char buf[160]
 
 /** Is this a strategy's text, its argument included ("partition:4+2+2", "exact:energy")? */
 ATOLL_API bool atoll_plan_strategy_known(const char *text);
+
+/** Plans that no other one dominates in latency, throughput and energy; with rates: latency,
+ * headroom and power. By ascending latency. */
+struct atoll_front {
+    struct atoll_plan **plans;
+    uint32_t n_plans;
+    bool complete; ///< no further such plan exists among those the exact search looks at
+};
+ATOLL_API int atoll_plan_front(const struct atoll_plan_request *r, struct atoll_front *front,
+                               struct atoll_err *err);
+ATOLL_API void atoll_front_finish(struct atoll_front *front);
+
 /** Strategy names that need no argument, for help and experiment files; NULL-terminated. */
 ATOLL_API const char *const *atoll_plan_strategies(void);
 /** All partitions of n into parts, largest first ("4+2+2"), in the order 8, 7+1, 6+2, ...; owned

@@ -183,22 +183,39 @@ static int floor_bound(struct atoll__choice *c, struct atoll_err *err)
     return rc;
 }
 
+/* Block boundaries first: quickly done, and a plan to beat. */
+static int coarse_rounds(struct atoll__choice *c, struct atoll_err *err)
+{
+    double least;
+    int rc = 0;
+    c->coarse = true;
+    for (uint32_t n = c->tpus; n > 0 && rc == 0; n = c->copy_us > 0 ? n - 1 : 0) {
+        rc = round_of(c, n, false, &least, err);
+    }
+    c->coarse = false;
+    c->steps = 0;
+    c->cut_short = false;
+    return rc;
+}
+
 /* Every number of streams, the most first: its plans hold whatever the others do. One round in
  * which streams cost nothing bounds all of them. */
 static int all_rounds(struct atoll__choice *c, struct atoll_err *err)
 {
     double least;
-    int rc = round_of(c, c->tpus, c->copy_us <= 0, &least, err);
-    if (c->copy_us <= 0) { /* relaxed and real are the same */
-        rc = rc ? rc : atoll__choice_place(c, true, &least, err);
+    int rc = round_of(c, c->tpus, false, &least, err);
+    if (c->copy_us <= 0) {
         c->lower = best_value(c);
         return rc;
     }
-    rc = rc ? rc : round_of(c, c->tpus, true, &least, err);
-    c->lower = fmin(least, best_value(c));
-    const bool bounded = all_complete(c);
-    for (uint32_t n = c->tpus; --n > 0 && rc == 0;) {
-        if ((!c->front && bounded && c->lower >= best_value(c)) || (c->cut_short && c->found)) {
+    bool bounded = false;
+    if (rc == 0 && !c->cut_short && !c->front) {
+        rc = round_of(c, c->tpus, true, &least, err);
+        c->lower = fmin(least, best_value(c));
+        bounded = all_complete(c);
+    }
+    for (uint32_t n = c->tpus; --n > 0 && rc == 0 && !c->cut_short;) {
+        if (bounded && c->lower >= best_value(c)) {
             break;
         }
         rc = round_of(c, n, false, &least, err);
@@ -215,6 +232,7 @@ int atoll__choice_solve(struct atoll__choice *c, struct atoll_err *err)
     c->steps = 0;
     c->judged = judged_loads(c);
     int rc = prepare(c, err);
+    rc = rc ? rc : coarse_rounds(c, err);
     rc = rc ? rc : all_rounds(c, err);
     if (rc == 0 && !all_complete(c)) {
         rc = floor_bound(c, err);

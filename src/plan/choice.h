@@ -95,6 +95,7 @@ struct atoll__choice {
     size_t n_items, cap_items;
     uint32_t *labels;
     size_t n_labels, cap_labels;
+    bool coarse;     ///< the round searches block boundaries only
     double extra_us; ///< of the round: what streams beside each other cost a stage
     uint32_t streams_max;
     uint64_t steps;

@@ -91,9 +91,9 @@ static int search_model(struct atoll__choice *c, uint32_t i, struct atoll_err *e
     const double interval_us = full_max(c) / c->rate_hz[i] * 1e6;
     const double latency_us = latency_max_us(c, i);
     *s = x->template;
-    s->lattice = &x->full;
-    s->spans = &x->spans_full;
-    s->memo = &x->memo_full;
+    s->lattice = c->coarse ? &x->coarse : &x->full;
+    s->spans = c->coarse ? &x->spans_coarse : &x->spans_full;
+    s->memo = c->coarse ? &x->memo_coarse : &x->memo_full;
     s->judged = judged_criteria(c, i);
     s->replicas_max = c->copy_us > 0 ? c->streams_max : c->tpus;
     s->stage_extra_us = c->extra_us;

@@ -82,11 +82,12 @@ static int check_strategy(const char *strategy, struct atoll_err *err)
     if (strategy && find_strategy(strategy, &argument)) {
         return 0;
     }
-    return atoll_fail(err, ATOLL_EUSAGE,
-                      "strategy \"%s\" is not known (known: single, replicas, vendor, "
-                      "partition:A+B+..., smallest_resident, exact, cuts, libcoral_profiled, "
-                      "depth_balanced, replicated_bottleneck)",
-                      strategy ? strategy : "");
+    return atoll_fail(
+        err, ATOLL_EUSAGE,
+        "strategy \"%s\" is not known (known: single, replicas, vendor, "
+        "partition:A+B+..., smallest_resident, exact, apart, cuts, libcoral_profiled, "
+        "depth_balanced, replicated_bottleneck)",
+        strategy ? strategy : "");
 }
 
 /* Strings and models of a plan live in its arena, so that a plan outlives its request. */
@@ -142,27 +143,10 @@ static int skip(struct atoll_plan *p, const char *why, struct atoll_err *err)
     return p->skipped ? 0 : atoll_fail_nomem(err, "a reason", strlen(why));
 }
 
-static int fill_plan(struct atoll__planner *pl, struct atoll_plan *p, const char *strategy,
-                     uint32_t tpus, struct atoll_err *err)
+int atoll__plan_end(struct atoll__planner *pl, struct atoll_plan *p, struct atoll_err *err)
 {
-    int code = fill_header(pl, p, strategy, tpus, err);
-    if (code) {
-        return code;
-    }
-    if (pl->deadline_ns && atoll_now_ns() > pl->deadline_ns) {
-        return skip(p, "the time limit was reached before this strategy's turn", err);
-    }
-    const char *argument = NULL;
-    struct atoll__plan_draft draft = {.planner = pl, .plan = p, .tpus = tpus};
-    struct atoll_err why = {0};
-    code = find_strategy(strategy, &argument)->fill(&draft, argument, &why);
-    if (code == ATOLL_ENO) {
-        return skip(p, why.text, err);
-    }
-    if (code) {
-        return atoll_fail(err, code, "%s", why.text);
-    }
     struct atoll__plan_limits limits;
+    struct atoll_err why = {0};
     atoll__plan_figures(p, pl->request->board, &limits);
     if (atoll__plan_keeps(p, pl->request, &why)) {
         return skip(p, why.text, err);
@@ -170,17 +154,43 @@ static int fill_plan(struct atoll__planner *pl, struct atoll_plan *p, const char
     return atoll__plan_explain(p, pl->request->board, &limits, err);
 }
 
+static int fill_plan(struct atoll__planner *pl, struct atoll_plan *p, const char *strategy,
+                     uint32_t tpus, struct atoll_err *err)
+{
+    if (pl->deadline_ns && atoll_now_ns() > pl->deadline_ns) {
+        return skip(p, "the time limit was reached before this strategy's turn", err);
+    }
+    const char *argument = NULL;
+    struct atoll__plan_draft draft = {.planner = pl, .plan = p, .tpus = tpus};
+    struct atoll_err why = {0};
+    const int code = find_strategy(strategy, &argument)->fill(&draft, argument, &why);
+    if (code == ATOLL_ENO) {
+        return skip(p, why.text, err);
+    }
+    return code ? atoll_fail(err, code, "%s", why.text) : atoll__plan_end(pl, p, err);
+}
+
+int atoll__plan_begin(struct atoll__planner *pl, const char *strategy, uint32_t tpus,
+                      struct atoll_plan **plan, struct atoll_err *err)
+{
+    struct atoll_plan *p = NULL;
+    int code = check_strategy(strategy, err);
+    code = code ? code : atoll__plan_create(&p, err);
+    code = code ? code : fill_header(pl, p, strategy, tpus, err);
+    if (code) {
+        atoll_plan_close(&p);
+        return code;
+    }
+    *plan = p;
+    return 0;
+}
+
 int atoll__plan_make(struct atoll__planner *pl, const char *strategy, uint32_t tpus,
                      struct atoll_plan **plan, struct atoll_err *err)
 {
     struct atoll_plan *p = NULL;
-    int code = check_strategy(strategy, err);
-    if (!code) {
-        code = atoll__plan_create(&p, err);
-    }
-    if (!code) {
-        code = fill_plan(pl, p, strategy, tpus, err);
-    }
+    int code = atoll__plan_begin(pl, strategy, tpus, &p, err);
+    code = code ? code : fill_plan(pl, p, strategy, tpus, err);
     if (code) {
         atoll_plan_close(&p);
         return code;

@@ -7,8 +7,11 @@
 
 double atoll__plan_value(const struct atoll_plan *p, enum atoll_objective o)
 {
-    const double values[] = {p->latency_us, p->throughput_hz, p->energy_mj};
-    return p->skipped ? NAN : values[o];
+    const double rated_us = p->by_worst ? p->latency_worst_us : p->latency_mean_us;
+    const double latency_us = isnan(p->headroom) ? p->latency_us : rated_us;
+    const double values[] = {latency_us, p->throughput_hz, p->energy_mj};
+    const bool served = !(p->headroom < 1 - 1e-9); /* also true where no rates are asked for */
+    return p->skipped || !served ? NAN : values[o];
 }
 
 bool atoll__plan_better(const struct atoll_plan *a, const struct atoll_plan *b,
@@ -84,13 +87,17 @@ static int fill_comparison(struct atoll__planner *pl, struct atoll_comparison *c
                    : atoll_fail_nomem(err, "the partitions", tpus);
     }
     int code = 0;
-    n += n_partitions + 3; /* `exact` for each objective */
+    n += n_partitions + 5; /* `exact` for each objective, and the shares */
     c->plans = atoll_calloc(n, sizeof *c->plans);
     if (!c->plans) {
         code = atoll_fail_nomem(err, "the compared plans", n * sizeof *c->plans);
     }
     for (; *names && code == 0; names++) {
         code = add_plan(pl, c, *names, err);
+    }
+    if (code == 0 && pl->request->n_models > 1) {
+        code = add_plan(pl, c, "apart:equal", err);
+        code = code ? code : add_plan(pl, c, "apart:load", err);
     }
     if (code == 0 && pl->request->want_rivals) {
         code = add_rivals(pl, c, err);

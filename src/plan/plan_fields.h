@@ -22,7 +22,8 @@
     X(compute_us)                                                                                  \
     X(stream_us)                                                                                   \
     X(input_us)                                                                                    \
-    X(output_us) X(call_us) X(cpu_us) X(serial_us) X(load_us) X(busy_us) X(latency_u95_us)         \
-        X(service_u95_us) X(active_mj) X(active_u95_mj)
+    X(output_us)                                                                                   \
+    X(call_us) X(cpu_us) X(serial_us) X(load_us) X(busy_us) X(latency_u95_us) X(service_u95_us)    \
+        X(active_mj) X(active_u95_mj)
 
 #endif

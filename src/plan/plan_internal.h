@@ -123,8 +123,9 @@ int atoll__planner_vendor_cuts(struct atoll__planner *pl, uint32_t model, uint32
 /** What stands behind the colon of a strategy's text. */
 enum atoll__argument {
     ATOLL__ARGUMENT_NONE,
-    ATOLL__ARGUMENT_PARTS,    ///< "partition:4+2+2"
-    ATOLL__ARGUMENT_OBJECTIVE ///< "exact:energy", or nothing: the objective of the request
+    ATOLL__ARGUMENT_PARTS,     ///< "partition:4+2+2"
+    ATOLL__ARGUMENT_OBJECTIVE, ///< "exact:energy", or nothing: the objective of the request
+    ATOLL__ARGUMENT_SHARES     ///< "apart:load", or nothing: equal
 };
 /** A strategy fills the draft. ATOLL_ENO: it does not apply, err says why. */
 struct atoll__plan_strategy {
@@ -134,6 +135,8 @@ struct atoll__plan_strategy {
     bool rival;          ///< compared on request only: a published search, slower than a rule
     int (*fill)(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 };
+/** Every model alone on its share of the TPUs. */
+int atoll__fill_apart(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 int atoll__fill_exact(struct atoll__plan_draft *d, const char *argument, struct atoll_err *err);
 /** All of them; the entry after the last has name NULL. */
 extern const struct atoll__plan_strategy atoll__plan_strategies[];
@@ -141,6 +144,11 @@ extern const struct atoll__plan_strategy atoll__plan_strategies[];
 /** Solves with an open planner; `tpus` may exceed the board (what one more would bring). */
 int atoll__plan_make(struct atoll__planner *pl, const char *strategy, uint32_t tpus,
                      struct atoll_plan **plan, struct atoll_err *err);
+/** The two halves of making a plan, around the placing of pipelines: its header; its figures,
+ * limits and sentences. */
+int atoll__plan_begin(struct atoll__planner *pl, const char *strategy, uint32_t tpus,
+                      struct atoll_plan **plan, struct atoll_err *err);
+int atoll__plan_end(struct atoll__planner *pl, struct atoll_plan *p, struct atoll_err *err);
 /** Checks a request as the user wrote it. */
 int atoll__plan_request_check(const struct atoll_plan_request *r, struct atoll_err *err);
 /** Parses "4+2+2" into parts[ATOLL_TPUS_MAX]; 0 or ATOLL_EUSAGE. */

@@ -183,6 +183,7 @@ const struct atoll__plan_strategy atoll__plan_strategies[] = {
      .rule_of = "edgetpu_compiler"},
     {.name = "smallest_resident", .fill = fill_smallest_resident, .rule_of = "LAAS"},
     {.name = "exact", .argument = ATOLL__ARGUMENT_OBJECTIVE, .fill = atoll__fill_exact},
+    {.name = "apart", .argument = ATOLL__ARGUMENT_SHARES, .fill = atoll__fill_apart},
     {.name = "cuts", .fill = fill_cuts},
     {.name = "libcoral_profiled",
      .fill = atoll__fill_libcoral_profiled,

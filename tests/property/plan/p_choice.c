@@ -295,7 +295,25 @@ struct best {
     double value[3];
     enum atoll_objective first, then;
     double limit, then_value;
+    const struct atoll_front *front; ///< of which a plan must be as good as every plan; NULL
 };
+
+static struct figures figures_of(const struct world *w, const struct atoll_plan *p);
+
+static bool front_covers(const struct world *w, const struct atoll_front *front,
+                         const struct figures *f)
+{
+    bool covered = false;
+    for (uint32_t i = 0; i < front->n_plans && !covered; i++) {
+        const struct figures x = figures_of(w, front->plans[i]);
+        covered = true;
+        for (int o = 0; o < 3; o++) {
+            covered = covered && value_of(&x, (enum atoll_objective)o) <=
+                                     value_of(f, (enum atoll_objective)o) * (1 + 1e-8);
+        }
+    }
+    return covered;
+}
 
 static void place_rest(const struct world *w, const struct block **set, uint32_t n, uint32_t placed,
                        uint32_t tpus, struct best *best)
@@ -308,6 +326,10 @@ static void place_rest(const struct world *w, const struct block **set, uint32_t
         }
         for (int o = 0; o < 3; o++) {
             best->value[o] = fmin(best->value[o], value_of(&f, (enum atoll_objective)o));
+        }
+        if (best->front && !front_covers(w, best->front, &f)) {
+            fail_msg("a plan of %g us, load %g, %g mJ is not covered by the front of %u plans",
+                     f.latency_us, f.full, f.energy_mj, best->front->n_plans);
         }
         if (value_of(&f, best->first) <= best->limit) {
             best->then_value = fmin(best->then_value, value_of(&f, best->then));
@@ -350,38 +372,51 @@ static void list_blocks(const struct world *w)
 
 /* ----------------------------------------------------------------------- solved */
 
-static struct atoll_plan *solve(struct world *w, enum atoll_objective o,
-                                const enum atoll_objective *then, double tolerance)
-{
+/** A request and what it borrows. */
+struct asked {
     const struct atoll_cost *models[MODELS];
     double rates_hz[MODELS], deadlines_us[MODELS];
-    const struct atoll_oracle oracle = {.stage = world_stage, .user = w};
+    struct atoll_oracle oracle;
+    struct atoll_plan_request q;
+};
+
+static void ask(struct world *w, struct asked *a)
+{
+    a->oracle = (struct atoll_oracle){.stage = world_stage, .user = w};
     struct atoll_plan_request q = atoll_plan_request_default();
     for (uint32_t i = 0; i < w->n_nets; i++) {
-        models[i] = w->nets[i].cost;
-        rates_hz[i] = w->nets[i].rate_hz;
-        deadlines_us[i] = isfinite(w->nets[i].deadline_us) ? w->nets[i].deadline_us : 0;
+        a->models[i] = w->nets[i].cost;
+        a->rates_hz[i] = w->nets[i].rate_hz;
+        a->deadlines_us[i] = isfinite(w->nets[i].deadline_us) ? w->nets[i].deadline_us : 0;
     }
-    q.models = models;
+    q.models = a->models;
     q.n_models = w->n_nets;
     q.board = &w->board;
     q.tpus = w->tpus;
     q.strategy = "exact";
-    q.objective = o;
-    q.oracle = &oracle;
-    q.rates_hz = w->rated ? rates_hz : NULL;
-    q.deadlines_us = deadlines_us;
+    q.oracle = &a->oracle;
+    q.rates_hz = w->rated ? a->rates_hz : NULL;
+    q.deadlines_us = a->deadlines_us;
     q.utilisation_max_frac = w->utilisation;
     q.max_w = w->max_w;
     q.resident = w->resident;
     q.by_worst = w->by_worst;
+    a->q = q;
+}
+
+static struct atoll_plan *solve(struct world *w, enum atoll_objective o,
+                                const enum atoll_objective *then, double tolerance)
+{
+    struct asked a;
+    ask(w, &a);
+    a.q.objective = o;
     if (then) {
-        q.then[q.n_then++] = *then;
-        q.tolerance_frac = tolerance;
+        a.q.then[a.q.n_then++] = *then;
+        a.q.tolerance_frac = tolerance;
     }
     struct atoll_err err = {0};
     struct atoll_plan *p = NULL;
-    if (atoll_plan_solve(&q, &p, &err)) {
+    if (atoll_plan_solve(&a.q, &p, &err)) {
         fail_msg("%s", err.text);
     }
     return p;
@@ -430,6 +465,26 @@ static void check(int round, const struct world *w, const char *what, const stru
     }
 }
 
+/* Every plan has one on the front that is as good in everything. */
+static uint32_t check_front(struct world *w, struct best *best)
+{
+    struct asked a;
+    struct atoll_err err = {0};
+    struct atoll_front f = {.n_plans = 0};
+    ask(w, &a);
+    const int code = atoll_plan_front(&a.q, &f, &err);
+    if (code && code != ATOLL_ENO) {
+        fail_msg("%s", err.text);
+    }
+    assert_true(code == ATOLL_ENO || f.complete);
+    best->front = &f;
+    brute_force(w, best);
+    best->front = NULL;
+    const uint32_t n = f.n_plans;
+    atoll_front_finish(&f);
+    return n;
+}
+
 static void equals_brute_force(void **state)
 {
     (void)state;
@@ -438,7 +493,7 @@ static void equals_brute_force(void **state)
     print_message("seed %llu\n", (unsigned long long)seed);
     struct atoll_rng r;
     atoll_rng_seed(&r, seed);
-    uint32_t feasible = 0, shared = 0, proven = 0, solved = 0;
+    uint32_t feasible = 0, shared = 0, proven = 0, solved = 0, on_fronts = 0;
     for (int round = 0; round < 1000; round++) {
         struct world w;
         make_world(&w, &r);
@@ -476,14 +531,15 @@ static void equals_brute_force(void **state)
             check(round, &w, "one after the other", p, best.then, best.then_value);
         }
         atoll_plan_close(&p);
+        on_fronts += round % 4 == 0 ? check_front(&w, &best) : 0;
         for (uint32_t i = 0; i < w.n_nets; i++) {
             atoll_cost_close(&w.nets[i].cost);
             atoll_model_close(&w.nets[i].model);
         }
     }
-    print_message("%u of 1000 feasible, %u of %u plans proven, %u share\n", feasible, proven,
-                  solved, shared);
-    assert_true(feasible > 300 && feasible < 1000 && shared > 50);
+    print_message("%u of 1000 feasible, %u of %u plans proven, %u share, %u on 250 fronts\n",
+                  feasible, proven, solved, shared, on_fronts);
+    assert_true(on_fronts > 100 && feasible > 300 && feasible < 1000 && shared > 50);
 }
 
 int main(void)
