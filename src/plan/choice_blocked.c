@@ -118,7 +118,7 @@ static void put_deadline(struct atoll_buf *b, const struct atoll__choice *c,
     } else {
         atoll_buf_puts(b, "deadlines of ");
         put_list(b, r->deadlines_us, c->n, 1e-3);
-        atoll_buf_printf(b, " ms: at best they are kept %.4g times over", c->value);
+        atoll_buf_printf(b, " ms: at best the latest takes %.4g times its deadline", c->value);
     }
 }
 
