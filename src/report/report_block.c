@@ -374,7 +374,8 @@ int atoll__report_block(struct atoll_store *s, const struct atoll__data *d,
     write_best(b, d);
     write_findings(b, v);
     atoll__report_accuracy_block(d, b);
-    e = atoll__report_traces(s, d, b, err);
+    e = atoll__report_power(s, d, b, err);
+    e = e ? e : atoll__report_traces(s, d, b, err);
     atoll_buf_puts(b, "}\n");
     return e ? e : b->failed ? atoll_fail_nomem(err, "the data of the report", b->size) : 0;
 }

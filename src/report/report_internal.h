@@ -164,6 +164,11 @@ const char *atoll__text_bytes(struct atoll_arena *a, double bytes);
 
 int atoll__report_block(struct atoll_store *s, const struct atoll__data *d,
                         const struct atoll_verdict *v, struct atoll_buf *b, struct atoll_err *err);
+/** Configuration of a finished run, found from `*hint` on (which it sets); -1: none. */
+int64_t atoll__report_config_of(const struct atoll__data *d, const struct atoll_run_row *r,
+                                size_t *hint);
+int atoll__report_power(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b,
+                        struct atoll_err *err);
 int atoll__report_traces(struct atoll_store *s, const struct atoll__data *d, struct atoll_buf *b,
                          struct atoll_err *err);
 int atoll__write_html(struct atoll_store *s, const char *path, struct atoll_err *err);

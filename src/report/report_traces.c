@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power traces and timelines for the page: a few runs, at most 4000 points a rail. */
+/*
+ * Power traces, phases and timelines for the page: a few runs. A trace is a pyramid: its first
+ * level is the whole run, each further one is four times finer around the beginning of the steady
+ * window, the last one holds the scans themselves. A level has at most 4000 points a rail: lowest
+ * and highest of each step, so that no spike is lost. The page shows the finest level that covers
+ * what is looked at.
+ */
 #include "report_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TRACES_MAX 12
 /* No further trace once the page has this size: it stays under 3 MB with the scripts. */
 #define PAGE_BYTES 2000000u
 #define POINTS_MAX 4000
-#define SPANS_MAX  2000
+#define SPANS_MAX 2000
 
 struct candidate {
     int64_t run, repeat;
@@ -21,61 +28,134 @@ struct search {
     size_t n, cap, hint;
 };
 
+int64_t atoll__report_config_of(const struct atoll__data *d, const struct atoll_run_row *r,
+                                size_t *hint)
+{
+    if (r->status && strcmp(r->status, "done") != 0) {
+        return -1;
+    }
+    for (size_t k = 0; k < d->n_configs; k++) {
+        const size_t i = (*hint + k) % d->n_configs;
+        const struct atoll__config *c = &d->configs[i];
+        if (c->tpus == r->tpus && strcmp(d->strategies[c->strategy], r->strategy) == 0 &&
+            strcmp(d->workloads[c->workload], r->workload) == 0 &&
+            strcmp(d->models[c->model].row.spec, r->model) == 0) {
+            *hint = i;
+            return (int64_t)i;
+        }
+    }
+    return -1;
+}
+
 static int on_run(void *u, const struct atoll_run_row *r)
 {
     struct search *s = u;
-    const struct atoll__data *d = s->d;
-    if (r->status && strcmp(r->status, "done") != 0) {
+    const int64_t config = atoll__report_config_of(s->d, r, &s->hint);
+    if (config < 0) {
         return 0;
     }
-    for (size_t k = 0; k < d->n_configs; k++) {
-        const size_t i = (s->hint + k) % d->n_configs;
-        const struct atoll__config *c = &d->configs[i];
-        if (c->tpus != r->tpus || strcmp(d->strategies[c->strategy], r->strategy) != 0 ||
-            strcmp(d->workloads[c->workload], r->workload) != 0 ||
-            strcmp(d->models[c->model].row.spec, r->model) != 0) {
-            continue;
-        }
-        s->hint = i;
-        if (atoll_grow((void **)&s->list, &s->cap, s->n + 1, sizeof *s->list)) {
-            return ATOLL_ENOMEM;
-        }
-        s->list[s->n++] =
-            (struct candidate){.run = r->id, .repeat = r->repeat, .config = (uint32_t)i, .rank = 2};
-        return 0;
+    if (atoll_grow((void **)&s->list, &s->cap, s->n + 1, sizeof *s->list)) {
+        return ATOLL_ENOMEM;
     }
+    s->list[s->n++] = (struct candidate){
+        .run = r->id, .repeat = r->repeat, .config = (uint32_t)config, .rank = 2};
     return 0;
 }
 
-/* Lowest and highest value of each rail in each step, so that no spike is lost. */
-static void write_trace(struct atoll_buf *b, const uint64_t *t_ns, const float *mw, size_t n,
-                        uint32_t rails)
+/* A trace: times even, milliwatts by scan and rail. */
+struct trace {
+    const uint64_t *t_ns;
+    const float *mw;
+    size_t n;
+    uint32_t rails;
+};
+
+/* Lowest or highest value of a rail in each step of `width` scans, whole milliwatts. */
+static void write_extremes(struct atoll_buf *b, const struct trace *t, size_t from, size_t to,
+                           size_t width, bool highest)
 {
-    const size_t steps = n <= POINTS_MAX ? n : POINTS_MAX / 2, points = n <= POINTS_MAX ? 1 : 2;
-    atoll_buf_puts(b, ",\"t_ms\":[");
-    for (size_t k = 0; k < steps * points; k++) {
-        const size_t from = k / points * n / steps, to = (k / points + 1) * n / steps;
-        const size_t at = k % points == 0 ? from : from + (to - from) / 2;
-        atoll_buf_puts(b, k ? "," : "");
-        atoll__text_number(b, (double)(t_ns[at] - t_ns[0]) * 1e-6, 8);
-    }
-    atoll_buf_puts(b, "],\"mw\":[");
-    for (uint32_t r = 0; r < rails; r++) {
-        atoll_buf_puts(b, r ? "],[" : "[");
-        for (size_t k = 0; k < steps; k++) {
-            size_t low = k * n / steps, high = low;
-            for (size_t i = low; i < (k + 1) * n / steps; i++) {
-                low = mw[i * rails + r] < mw[low * rails + r] ? i : low;
-                high = mw[i * rails + r] > mw[high * rails + r] ? i : high;
+    for (uint32_t r = 0; r < t->rails; r++) {
+        atoll_buf_puts(b, r ? ",[" : "[");
+        for (size_t k = from; k < to; k += width) {
+            float v = t->mw[k * t->rails + r];
+            for (size_t i = k; i < k + width && i < to; i++) {
+                const float w = t->mw[i * t->rails + r];
+                v = (highest ? w > v : w < v) ? w : v;
             }
-            const size_t pair[2] = {low < high ? low : high, low < high ? high : low};
-            for (size_t j = 0; j < points; j++) {
-                atoll_buf_puts(b, k || j ? "," : "");
-                atoll__text_number(b, (double)mw[pair[j] * rails + r], 5);
-            }
+            atoll_buf_puts(b, k > from ? "," : "");
+            atoll__text_number(b, round((double)v), 7);
         }
+        atoll_buf_puts(b, "]");
     }
-    atoll_buf_puts(b, rails ? "]]" : "]");
+}
+
+static void write_level(struct atoll_buf *b, const struct trace *t, size_t from, size_t to,
+                        size_t width)
+{
+    const double scan_ms = (double)(t->t_ns[t->n - 1] - t->t_ns[0]) * 1e-6 / (double)(t->n - 1);
+    atoll_buf_puts(b, "{\"t0\":");
+    atoll__text_number(b, (double)(t->t_ns[from] - t->t_ns[0]) * 1e-6, 9);
+    atoll_buf_puts(b, ",\"dt\":");
+    atoll__text_number(b, scan_ms * (double)width, 12);
+    atoll_buf_printf(b, ",\"scans\":%zu,\"lo\":[", width);
+    write_extremes(b, t, from, to, width, false);
+    if (width > 1) {
+        atoll_buf_puts(b, "],\"hi\":[");
+        write_extremes(b, t, from, to, width, true);
+    }
+    atoll_buf_puts(b, "]}");
+}
+
+static void write_levels(struct atoll_buf *b, const struct trace *t, uint64_t focus_ns)
+{
+    size_t focus = 0;
+    while (focus + 1 < t->n && t->t_ns[focus] < focus_ns) {
+        focus++;
+    }
+    atoll_buf_puts(b, ",\"levels\":[");
+    if (t->n >= 2 && t->n <= POINTS_MAX) {
+        write_level(b, t, 0, t->n, 1);
+    }
+    size_t width = t->n > POINTS_MAX ? (t->n + POINTS_MAX / 2 - 1) / (POINTS_MAX / 2) : 0;
+    for (bool first = true; width > 0; first = false) {
+        const size_t span = width == 1 ? POINTS_MAX : POINTS_MAX / 2 * width;
+        const size_t before = span / 8; /* a little of what led there */
+        size_t from = first || focus < before ? 0 : focus - before;
+        from = !first && from + span > t->n ? t->n - span : from;
+        atoll_buf_puts(b, first ? "" : ",\n");
+        write_level(b, t, from, from + span < t->n ? from + span : t->n, width);
+        width = width == 1 ? 0 : width > 4 ? width / 4 : 1;
+    }
+    atoll_buf_puts(b, "]");
+}
+
+struct phases {
+    struct atoll_buf *b;
+    uint64_t zero_ns, steady_ns; ///< UINT64_MAX: no steady window is on record
+    bool write;
+    size_t n;
+};
+static int on_phase(void *u, const struct atoll_phase_row *r)
+{
+    struct phases *p = u;
+    if (strcmp(r->phase, "steady") == 0 && r->from_s >= 0 && r->from_s < 1e9) {
+        p->steady_ns = (uint64_t)(r->from_s * 1e9);
+    }
+    if (!p->write || !(r->seconds > 0)) {
+        return 0;
+    }
+    atoll_buf_printf(p->b, "%s{\"name\":", p->n++ ? "," : "");
+    atoll__text_json(p->b, r->phase);
+    atoll_buf_puts(p->b, ",\"s\":");
+    atoll__text_number(p->b, r->from_s * 1e3 - (double)p->zero_ns * 1e-6, 9);
+    atoll_buf_puts(p->b, ",\"ms\":");
+    atoll__text_number(p->b, r->seconds * 1e3, 9);
+    atoll_buf_puts(p->b, ",\"mj\":");
+    atoll__text_number(p->b, r->energy_mj, 6);
+    atoll_buf_puts(p->b, ",\"u95\":");
+    atoll__text_number(p->b, r->u95_mj, 3);
+    atoll_buf_puts(p->b, "}");
+    return 0;
 }
 
 static void write_spans(struct atoll_buf *b, const struct atoll_span *spans, size_t n,
@@ -140,7 +220,13 @@ static int write_one(struct atoll_store *s, const struct atoll__data *d, const s
                      (long long)c->run, (long long)c->repeat, n);
     write_rail_names(b, names, rails);
     atoll_buf_puts(b, "]");
-    write_trace(b, t_ns, mw, n, rails);
+    struct phases p = {.b = b, .zero_ns = zero_ns, .steady_ns = UINT64_MAX};
+    e = atoll_store_each_phase(s, c->run, on_phase, &p, err);
+    write_levels(b, &(struct trace){t_ns, mw, n, rails}, p.steady_ns);
+    atoll_buf_puts(b, ",\"phases\":[");
+    p.write = true;
+    e = e ? e : atoll_store_each_phase(s, c->run, on_phase, &p, err);
+    atoll_buf_puts(b, "]");
     write_spans(b, spans, n_spans, zero_ns);
     atoll_buf_puts(b, "}");
     ++*written;

@@ -68,8 +68,10 @@ else
     fi
 fi
 for page in $pages; do
-    # Seven figures, one more where a power trace was kept, two more where a training is told.
+    # Seven figures, three of power where runs were metered, one where a power trace was kept, two
+    # where a training is told.
     figures=7
+    if grep -q '"power":{"c":\[[0-9]' "$dir/$page.html"; then figures=$((figures + 3)); fi
     if grep -q '"traces":\[{' "$dir/$page.html"; then figures=$((figures + 1)); fi
     if grep -q '"trainings":\[{' "$dir/$page.html"; then figures=$((figures + 2)); fi
     one "$dir/$page.html" 390 "" "$page" $figures
@@ -86,7 +88,7 @@ if [ $# -eq 1 ]; then
     sed 's/"op":\[[^]]*\]/"op":[]/; s/"us":\[[^]]*\]/"us":[]/; s/"layers":{"m":\[[^]]*\]/"layers":{"m":[]/' \
         "$dir/tiny.html" >"$dir/empty.html"
     for page in broken wide empty; do
-        if (failed=0; one "$dir/$page.html" 390 "" "$page" 7; [ $failed -eq 0 ]) >/dev/null; then
+        if (failed=0; one "$dir/$page.html" 390 "" "$page" 10; [ $failed -eq 0 ]) >/dev/null; then
             echo "FAILED: the check did not notice the $page page"
             failed=1
         else

@@ -301,7 +301,42 @@ static int put_trace(struct writer *w, int64_t run, const struct plan *p)
         mw[i * RAILS + 1] = (float)(1900 + 500 * busy + 15 * atoll_rng_normal(&w->rng));
     }
     int e = atoll_store_put_trace(w->s, run, t, mw, SCANS, RAILS, rails, w->err);
+    static const char *const phases[] = {"idle", "load", "steady", "cool-down"};
+    static const double from[] = {0, 0.02, 0.1, 0.95, 1};
+    for (int64_t i = 0; !e && i < 4; i++) {
+        const struct atoll_phase_row row = {.run = run,
+                                            .index = i,
+                                            .phase = phases[i],
+                                            .from_s = from[i] * end_ns / 1e9,
+                                            .seconds = (from[i + 1] - from[i]) * end_ns / 1e9,
+                                            .energy_mj = 7000 * from[i + 1],
+                                            .u95_mj = 50,
+                                            .mean_w = 7};
+        e = atoll_store_put_phase(w->s, &row, w->err);
+    }
     return e ? e : atoll_store_put_timeline(w->s, run, spans, n, w->err);
+}
+
+/* One input at a time, transfers and streaming cannot be told apart. */
+static int put_states(struct writer *w, int64_t run, double energy, double interval, bool busy)
+{
+    static const char *const names[] = {"idle", "transfer", "load", "stream", "compute"};
+    static const double share[] = {0.7, 0.02, 0, 0.08, 0.2}, watt[] = {0, 0.2, 0.22, 0.21, 1.4};
+    int e = 0;
+    for (int i = 0; !e && i < 5; i++) {
+        const bool told = busy || (i != 1 && i != 3);
+        const double w_state = i == 0 ? 0.7 * energy / interval * 1e3 : watt[i];
+        const struct atoll_state_row r = {.run = run,
+                                          .state = names[i],
+                                          .tpu_s = i == 0 ? 4 : share[i],
+                                          .power_w = told ? w_state : NAN,
+                                          .power_u95_w = told ? 0.07 * w_state : NAN,
+                                          .energy_mj = told ? share[i] * energy : NAN,
+                                          .energy_u95_mj = told ? 0.07 * share[i] * energy : NAN,
+                                          .goes_with = told ? NULL : names[4 - i]};
+        e = atoll_store_put_state(w->s, &r, w->err);
+    }
+    return e;
 }
 
 static int put_run(struct writer *w, unsigned m, const struct plan *p, const char *workload,
@@ -345,6 +380,19 @@ static int put_run(struct writer *w, unsigned m, const struct plan *p, const cha
                               .energy_mj = energy,
                               .energy_u95_mj = energy * 0.012,
                               .energy_idle_share_frac = 0.7,
+                              .idle_w = 0.7 * energy / interval * 1e3,
+                              .window_s = count * interval * 1e-6,
+                              .energy_above_mj = 0.3 * energy,
+                              .energy_above_u95_mj = 0.005 * energy,
+                              .u_gain_mj = 0.005 * energy,
+                              .u_zero_mj = 0.001 * energy,
+                              .u_drift_mj = 0.0001 * energy,
+                              .u_noise_mj = 0.0005 * energy,
+                              .u_time_mj = 0.0002 * energy,
+                              .u_volt_mj = 0,
+                              .coverage_k = 2.2,
+                              .energy_asked_frac = NAN,
+                              .ranging_s = NAN,
                               .mean_w = energy / interval * 1e3,
                               .temperature_max_c = 52};
     w->order++;
@@ -370,6 +418,7 @@ static int put_run(struct writer *w, unsigned m, const struct plan *p, const cha
                                   .u_noise_mj = 1,
                                   .u_time_mj = 1};
     e = e ? e : atoll_store_put_rail(w->s, &rail, w->err);
+    e = e ? e : put_states(w, id, energy, interval, busy);
     return !e && f->traces && repeat == 0 && busy && p->tpus >= 4 ? put_trace(w, id, p) : e;
 }
 

@@ -186,6 +186,9 @@ function frame(f) {
   if (f.options) {
     f.dom.controls.append(segmented(f.id, f.optionLabel || "Shown", f.options, () => draw(f)));
   }
+  if (f.more) {
+    f.dom.controls.append(segmented(f.more.id, f.more.label, f.more.options, () => draw(f)));
+  }
   return el("figure", { id: "fig-" + f.id, class: f.wide ? "wide" : "" },
     el("figcaption", {}, f.dom.title, f.dom.reading,
       el("p", {}, f.note + " ", el("span", { class: "origin" }, f.origin || D.origin))),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power of a run with what each TPU did above it, on one time axis.
+// Power of a run with its phases and what each TPU did above it, on one time axis.
 
 const SPAN_KINDS = ["host", "input", "load", "compute", "stream", "output"];
 const SPAN_COLORS = [6, 5, 3, 0, 1, 2];
@@ -33,7 +33,73 @@ const timelineStrip = {
     ctx.restore();
   },
 };
-Chart.register(timelineStrip);
+
+// Phases: a line where each begins, its name, every other one shaded.
+const phaseBands = {
+  id: "phaseBands",
+  beforeDatasetsDraw(chart) {
+    const phases = (chart.options.plugins.phaseBands || {}).phases;
+    if (!phases || !phases.length) return;
+    const ctx = chart.ctx, area = chart.chartArea, x = chart.scales.x;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
+    ctx.clip();
+    ctx.font = "11px " + Chart.defaults.font.family;
+    ctx.textBaseline = "top";
+    phases.forEach((p, i) => {
+      const a = x.getPixelForValue(p.s), b = x.getPixelForValue(p.s + p.ms);
+      const left = Math.max(a, area.left), right = Math.min(b, area.right);
+      if (right <= left) return;
+      ctx.globalAlpha = i % 2 ? 0 : 0.35;
+      ctx.fillStyle = css("--grid");
+      ctx.fillRect(left, area.top, right - left, area.bottom - area.top);
+      ctx.globalAlpha = 1;
+      ctx.fillStyle = css("--line");
+      ctx.fillRect(a, area.top, 1, area.bottom - area.top);
+      ctx.fillStyle = css("--soft");
+      if (ctx.measureText(p.name).width < right - left - 6) {
+        ctx.fillText(p.name, left + 4, area.top + 4);
+      }
+    });
+    ctx.restore();
+  },
+};
+
+// The finest level of a trace that covers what is looked at.
+function levelOf(t, min, max) {
+  const last = t.levels.length - 1;
+  for (let i = last; i > 0; i--) {
+    const l = t.levels[i], end = l.t0 + l.dt * (l.lo[0].length - 1);
+    if (min >= l.t0 - l.dt && max <= end + l.dt) return i;
+  }
+  return 0;
+}
+function levelPoints(l, rail) {
+  const points = [];
+  l.lo[rail].forEach((mw, k) => {
+    const x = l.t0 + k * l.dt;
+    points.push({ x, y: mw / 1000 });
+    if (l.hi) points.push({ x: x + l.dt / 2, y: l.hi[rail][k] / 1000 });
+  });
+  return points;
+}
+const pyramid = {
+  id: "pyramid",
+  beforeUpdate(chart) {
+    const t = (chart.options.plugins.pyramid || {}).trace;
+    if (!t || !t.levels.length) return;
+    const { min, max } = chart.options.scales.x;
+    const level = levelOf(t, min, max);
+    if (chart.$level === level) return;
+    chart.$level = level;
+    t.rails.forEach((name, i) => {
+      chart.data.datasets[i].data = levelPoints(t.levels[level], i);
+    });
+  },
+};
+Chart.register(timelineStrip, phaseBands, pyramid);
+const phaseAt = (t, x) => t.phases.find((p) => x >= p.s && x < p.s + p.ms);
 
 // How many TPUs work at each moment, where no power was kept.
 function busyTpus(spans) {
@@ -59,7 +125,7 @@ function railSets(t) {
   return t.rails.map((name, i) => ({
     label: name, borderColor: color(i), backgroundColor: color(i), baseColor: color(i),
     borderWidth: 1.3, pointRadius: 0, pointHoverRadius: 3,
-    data: t.t_ms.map((x, j) => ({ x, y: t.mw[i][j] / 1000 })),
+    data: levelPoints(t.levels[0], i),
   }));
 }
 function busySet(t) {
@@ -75,29 +141,44 @@ function kindSets(t) {
     borderColor: color(SPAN_COLORS[k]),
   }));
 }
-// A stretch of the steady phase, past loading and warm-up; the whole run is one double click away.
-function steadyStretch(t) {
-  const { s, e } = t.spans;
-  const last = t.t_ms.length ? t.t_ms[t.t_ms.length - 1] : e.reduce((a, b) => Math.max(a, b), 0);
-  if (!s.length) return { min: 0, max: last };
-  const starts = [...s].sort((a, b) => a - b);
-  const begin = starts[Math.floor(starts.length * 0.5)];
-  const end = starts[Math.floor(starts.length * 0.85)];
-  return end > begin ? { min: begin, max: end } : { min: 0, max: last };
+const lastOf = (list) => list.reduce((a, b) => Math.max(a, b), 0);
+function wholeRun(t) {
+  const l = t.levels[0];
+  return { min: 0, max: l ? l.t0 + l.dt * (l.lo[0].length - (l.hi ? 0 : 1)) : lastOf(t.spans.e) };
+}
+// What the timeline tells of the loading, and of how the steady window begins.
+function spansBetween(t, from, to) {
+  const { s, e } = t.spans, starts = [], ends = [];
+  s.forEach((x, i) => { if (x >= from && x < to) { starts.push(x); ends.push(e[i]); } });
+  if (!starts.length) return null;
+  starts.sort((a, b) => a - b);
+  const min = starts[0], max = lastOf(ends);
+  return { min: Math.max(0, min - (max - min) * 0.04), max };
+}
+function view(t) {
+  const whole = wholeRun(t), steady = t.phases.find((p) => p.name === "steady");
+  const from = steady ? steady.s : whole.max / 2;
+  const shown = choices.traceview === "load" ? spansBetween(t, 0, from)
+    : choices.traceview === "steady" ? spansBetween(t, from, Infinity) : null;
+  return shown || whole;
 }
 
 if (D.traces.length) {
   FIGURES.push({
     id: "trace", wide: true, title: "Timeline of a run",
     note: "What each TPU did, and under it the power of each rail, or the number of TPUs at work "
-      + "where no power was kept. At most 4000 points a rail: lowest and highest of each step.",
+      + "where no power was kept. Zoomed out, lowest and highest of each step; every scan by "
+      + "atoll report DB --trace RUN. The timeline is kept of the first input and of the beginning "
+      + "of the steady window.",
+    more: { id: "traceview", label: "View", options: [["whole", "whole run"], ["load", "loading"],
+      ["steady", "steady, close up"]] },
     options: D.traces.map((t, i) => [String(i), [modelLabel(t.m),
       arrangement(strategyName(t.s), t.t), workloadName(t.w)].join(" · ")]),
     optionLabel: "Run",
     build() {
-      const t = D.traces[Number(choices.trace)], power = t.rails.length > 0;
+      const t = D.traces[Number(choices.trace)], power = t.levels.length > 0;
       const tracks = new Set(t.spans.tpu).size;
-      const time = Object.assign({ type: "linear" }, steadyStretch(t));
+      const time = Object.assign({ type: "linear" }, view(t));
       return {
         height: 300 + 14 * tracks,
         title: (power ? "Power and timeline of a run: " : "Timeline of a run: ") + modelLabel(t.m),
@@ -115,9 +196,15 @@ if (D.traces.length) {
             interaction: { mode: "nearest", axis: "x", intersect: false },
             plugins: {
               timelineStrip: { spans: t.spans }, zoom: { axes: ["x"] },
-              tooltip: tooltip((item) => [
-                item.dataset.label + ": " + full(item.raw.y) + (power ? " W" : ""),
-                full(item.raw.x) + " ms, " + D.origin]),
+              phaseBands: { phases: t.phases }, pyramid: power ? { trace: t } : {},
+              tooltip: tooltip((item) => {
+                const p = phaseAt(t, item.raw.x);
+                const lines = [item.dataset.label + ": " + full(item.raw.y) + (power ? " W" : ""),
+                  short(item.raw.x, 6) + " ms, run " + t.run + ", " + D.origin];
+                if (p) lines.push(p.name + ": " + short(p.ms, 4) + " ms" + (nan(p.mj) ? ""
+                  : ", " + short(p.mj, 5) + " mJ ± " + short(p.u95, 2) + " in all"));
+                return lines;
+              }),
             },
           },
         },
