@@ -27,8 +27,9 @@ def without_meter(directory):
     assert 'real time' in said and 'synth' in said, said
     yaml = os.path.join(directory, 'sim.yaml')
     with open(yaml, 'w', encoding='utf-8') as file:
-        file.write(f'name: x\nboard: asus_crl_g18u\ndevice: sim\nmeter: serial:/dev/ttyACM99\nmodels: ["{MODEL}"]\n'
-                   'tpus: 1\nstrategies: [single]\nworkloads: [{mode: latency, count: 5}]\n')
+        file.write('name: x\nboard: asus_crl_g18u\ndevice: sim\nmeter: serial:/dev/ttyACM99\n'
+                   f'models: ["{MODEL}"]\ntpus: 1\nstrategies: [single]\n'
+                   'workloads: [{mode: latency, count: 5}]\n')
     said = atoll('bench', yaml, '--db', os.path.join(directory, 'sim.db'), code=2).stderr
     assert 'sim.yaml' in said and 'real time' in said, said
 
@@ -39,16 +40,16 @@ def on_cpu(directory, port):
     said = atoll('run', MODEL, '--device', 'cpu', '--meter', 'serial:/dev/ttyACM99', code=4).stderr
     assert 'plugged in' in said, said
     meter = 'serial:' + port
-    j = json.loads(atoll('run', MODEL, '--device', 'cpu', '--meter', meter, '--mode', 'saturated', '--count', '50',
-                         '--energy-u95', '7%', '--json').stdout)
+    j = json.loads(atoll('run', MODEL, '--device', 'cpu', '--meter', meter, '--mode', 'saturated',
+                         '--count', '50', '--energy-u95', '7%', '--json').stdout)
     assert j['origin'] == 'measured' and j['meter']['kind'] == 'serial', j
     assert j['meter']['origin'] == 'measured' and j['meter']['lost_scans'] == 0, j['meter']
     assert abs(j['mean_w'] / WATT - 1) < 0.01 and abs(j['idle_w'] / WATT - 1) < 0.01, j
     assert abs(j['energy_mj'] / (1e3 * WATT / j['throughput_hz']) - 1) < 0.01, j
     assert abs(j['energy_above_idle_mj']) <= 2 * j['energy_above_idle_u95_mj'], j
     assert 0 < j['energy_u95_frac'] <= 0.07 and j['ranging']['asked_frac'] == 0.07, j
-    assert [p['name'] for p in j['phases']] == ['idle', 'load', 'warm-up', 'ranging', 'drain', 'warm-up', 'steady',
-                                                'drain', 'cool-down'], j['phases']
+    assert [p['name'] for p in j['phases']] == ['idle', 'load', 'warm-up', 'ranging', 'drain', 'warm-up',
+                                                'steady', 'drain', 'cool-down'], j['phases']
     assert [r['name'] for r in j['rails']] == ['12v_slot'], j['rails']
     # the load is constant: whatever states are known, none takes more than its uncertainty
     for state in j['states']:
@@ -66,8 +67,8 @@ def on_cpu(directory, port):
     again = json.loads(atoll('bench', yaml, '--db', db, '--resume', '--json').stdout)
     assert again['already'] == 2 and again['done'] == 0, again
     rows = sqlite3.connect(db)
-    runs = rows.execute('SELECT status, origin, mean_w, energy_mj, energy_u95_mj, energy_asked_frac, u_gain_mj FROM run'
-                        ).fetchall()
+    runs = rows.execute('SELECT status, origin, mean_w, energy_mj, energy_u95_mj, energy_asked_frac, '
+                        'u_gain_mj FROM run').fetchall()
     assert len(runs) == 2, runs
     for status, origin, mean_w, mj, u95, asked, gain in runs:
         assert status == 'done' and origin == 'measured' and asked == 0.07, runs
@@ -81,8 +82,8 @@ def on_cpu(directory, port):
 def main():
     with tempfile.TemporaryDirectory() as directory:
         without_meter(directory)
-        devices = subprocess.run([ATOLL, 'run', MODEL, '--device', 'cpu', '--count', '3'], capture_output=True,
-                                 text=True, check=False)
+        devices = subprocess.run([ATOLL, 'run', MODEL, '--device', 'cpu', '--count', '3'],
+                                 capture_output=True, text=True, check=False)
         if devices.returncode != 0:
             print('skipped: the device cpu cannot be used here:', devices.stderr.strip())
             return 77
@@ -99,7 +100,7 @@ def main():
                 behind = float(next(lines))
                 if behind < 0.02:
                     raise
-                print(f'skipped: this machine is too busy to simulate in real time ({behind:.3f} s behind)')
+                print(f'skipped: too busy to simulate in real time ({behind:.3f} s behind)')
                 return 77
             finally:
                 sim.stdin.close()
