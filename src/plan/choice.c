@@ -234,7 +234,7 @@ int atoll__choice_solve(struct atoll__choice *c, struct atoll_err *err)
     int rc = prepare(c, err);
     rc = rc ? rc : coarse_rounds(c, err);
     rc = rc ? rc : all_rounds(c, err);
-    if (rc == 0 && !all_complete(c)) {
+    if (rc == 0 && !c->front && !all_complete(c)) {
         rc = floor_bound(c, err);
     }
     return rc;

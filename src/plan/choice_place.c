@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
+#define LABELS_MAX 2000000u /* 200 MB; more are a search that was cut short */
 /* Loads that add up; the others are those of the worst item. */
 #define SUMS                                                                                       \
     (1u << ATOLL__LOAD_LOCK | 1u << ATOLL__LOAD_THREADS | 1u << ATOLL__LOAD_LINK |                 \
@@ -65,7 +66,11 @@ static int add(struct place *p, uint32_t set, uint32_t k, const struct label *x,
             link = &p->labels[*link].next;
         }
     }
-    if (p->n >= NONE || atoll_grow((void **)&p->labels, &p->cap, p->n + 1, sizeof *p->labels)) {
+    if (p->n >= LABELS_MAX) {
+        p->c->cut_short = true;
+        return 0;
+    }
+    if (atoll_grow((void **)&p->labels, &p->cap, p->n + 1, sizeof *p->labels)) {
         return atoll_fail_nomem(err, "sets of models", p->n * sizeof *p->labels);
     }
     p->labels[p->n] = *x;
@@ -92,7 +97,7 @@ static bool out_of_limits(struct atoll__choice *c)
 {
     const uint64_t deadline_ns = c->planner->deadline_ns;
     if ((c->steps_max > 0 && c->steps > 2 * c->steps_max) ||
-        ((c->steps & 1023) == 0 && deadline_ns && atoll_now_ns() > deadline_ns)) {
+        (deadline_ns && atoll_now_ns() > deadline_ns)) {
         c->cut_short = true;
         return true;
     }
@@ -175,7 +180,7 @@ static int look_at(struct place *p, bool keep, double *least, struct atoll_err *
                 *least = value;
                 best = i;
             }
-            if (c->each) {
+            if (c->each && keep) { /* bounds are no plans */
                 const uint32_t n = items_of(p, i, items);
                 rc = c->each(c, items, n, p->labels[i].load, c->user, err);
             }

@@ -6,6 +6,8 @@
 
 /* A segment costs about as much as so many extensions of labels. */
 #define STEPS_PER_EVALUATION 100u
+/* More are too many for the memory of a small host: 500 MB. */
+#define LABELS_MAX 5000000u
 
 static uint32_t *head_of(const struct atoll__search *s, uint32_t set, uint32_t k)
 {
@@ -202,6 +204,9 @@ static bool has_labels(const struct atoll__search *s, uint32_t set)
 
 static bool out_of_limits(struct atoll__search *s)
 {
+    if (s->n_labels > LABELS_MAX) {
+        s->cut_short = true;
+    }
     if (s->steps_max != 0 && s->steps >= s->steps_max) {
         s->cut_short = true;
     }
