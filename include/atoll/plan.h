@@ -51,6 +51,10 @@ struct atoll_oracle {
      * holds beyond s.work_us and the operators' work_us. NULL: no bounds, every segment is costed.
      */
     void (*floor)(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
+    /** Optional: costs of whole models compiled together for one TPU, in this order (the first is
+     * served first with cache). NULL: plans do not compile models together. */
+    int (*together)(void *user, const uint32_t *models, uint32_t n, struct atoll_stage_cost *out,
+                    struct atoll_err *err);
     void *user;
 };
 
@@ -84,7 +88,8 @@ struct atoll_pipeline {
     uint32_t n_stages;
     double latency_us, interval_us;
     enum atoll_sharing sharing;
-    uint32_t group; ///< pipelines of one group have one stage, on the same TPUs; only with sharing
+    uint32_t group; ///< pipelines of one group have one stage, on the same TPUs, and stand in the
+                    ///< order in which they were compiled together; only with sharing
     double reload_frac; ///< RELOAD: share of its inferences that load anew, at most
 };
 struct atoll_plan_model {

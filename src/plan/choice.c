@@ -39,9 +39,12 @@ void atoll__choice_finish(struct atoll__choice *c)
     }
     atoll_free(c->items);
     atoll_free(c->labels);
+    atoll_free(c->teams);
     atoll_arena_finish(&c->arena);
     c->items = NULL;
     c->labels = NULL;
+    c->teams = NULL;
+    c->n_teams = c->cap_teams = 0;
     c->cap_items = c->cap_labels = 0;
 }
 
@@ -141,7 +144,7 @@ static int prepare(struct atoll__choice *c, struct atoll_err *err)
         x->keep.together = c->planner->keep[c->models[i]].together;
         rc = atoll__exact_prepare(x, err);
     }
-    return rc;
+    return rc || c->n_teams > 0 ? rc : atoll__choice_list_teams(c, err);
 }
 
 static int round_of(struct atoll__choice *c, uint32_t streams, bool relaxed, double *least,

@@ -39,8 +39,16 @@ struct atoll__choice_item {
     uint32_t tpus, streams;
     double load[ATOLL__LOADS];
     enum atoll_sharing sharing;
+    uint32_t team;   ///< CO_COMPILED: index in choice->teams
     uint32_t labels; ///< of the model's search: first of n_labels in choice->labels
     uint32_t n_labels;
+};
+
+/** Whole models compiled together for one TPU, in this order. */
+struct atoll__choice_team {
+    uint32_t models; ///< bit set
+    uint32_t n, order[ATOLL__CHOICE_SHARE];
+    struct atoll_stage_cost cost[ATOLL__CHOICE_SHARE];
 };
 
 /** The pipeline of a model in the best plan. */
@@ -50,6 +58,8 @@ struct atoll__choice_pipe {
     double reload_frac;
     struct atoll__draft_stage *stages;
     uint32_t n_stages;
+    const struct atoll_stage_cost
+        *cost; ///< of the only stage, compiled together; NULL: the oracle's
 };
 
 /** What a plan must keep. INFINITY: any. */
@@ -95,6 +105,8 @@ struct atoll__choice {
     size_t n_items, cap_items;
     uint32_t *labels;
     size_t n_labels, cap_labels;
+    struct atoll__choice_team *teams;
+    size_t n_teams, cap_teams;
     bool coarse;     ///< the round searches block boundaries only
     double extra_us; ///< of the round: what streams beside each other cost a stage
     uint32_t streams_max;
@@ -132,6 +144,8 @@ int atoll__choice_add(struct atoll__choice *c, const struct atoll__choice_item *
 int atoll__choice_keep(struct atoll__choice *c, const uint32_t *items, uint32_t n,
                        struct atoll_err *err);
 /* choice_share.c: models on the same TPUs */
+/** Costs of all models that can be compiled together; made once. */
+int atoll__choice_list_teams(struct atoll__choice *c, struct atoll_err *err);
 int atoll__choice_list_shared(struct atoll__choice *c, struct atoll_err *err);
 /** Most of the inferences of a model that can find another's parameters when it alternates with
  * others of `others_hz` on the same TPU. */

@@ -310,7 +310,28 @@ static int keep_own(struct atoll__choice *c, uint32_t i, uint32_t label, struct 
     return 0;
 }
 
-static int keep_shared(struct atoll__choice *c, const struct atoll__choice_item *item,
+/* Adds the pipeline of model `i` in a group. */
+static struct atoll__choice_pipe *keep_member(struct atoll__choice *c,
+                                              const struct atoll__choice_item *item, uint32_t i,
+                                              uint32_t group, struct atoll_err *err)
+{
+    const uint32_t m = c->models[i];
+    const uint32_t *ops = atoll__planner_order(c->planner, m, ATOLL__ORDER_FILE, err);
+    struct atoll__choice_pipe *p = &c->pipes[c->n_pipes++];
+    *p = (struct atoll__choice_pipe){
+        .model = i, .group = group, .n_stages = 1, .sharing = item->sharing};
+    p->stages = ops ? atoll_arena_array(&c->arena, 1, sizeof *p->stages) : NULL;
+    if (!p->stages) {
+        if (ops) {
+            atoll_fail_nomem(err, "a stage", sizeof *p->stages);
+        }
+        return NULL;
+    }
+    *p->stages = (struct atoll__draft_stage){ops, c->planner->views[m].model->n_ops, item->tpus};
+    return p;
+}
+
+static int keep_reload(struct atoll__choice *c, const struct atoll__choice_item *item,
                        struct atoll_err *err)
 {
     const uint32_t group = c->n_pipes;
@@ -318,24 +339,30 @@ static int keep_shared(struct atoll__choice *c, const struct atoll__choice_item 
         if (!(item->models >> i & 1)) {
             continue;
         }
-        const uint32_t m = c->models[i];
-        const uint32_t *ops = atoll__planner_order(c->planner, m, ATOLL__ORDER_FILE, err);
-        struct atoll__choice_pipe *p = &c->pipes[c->n_pipes++];
         double others_hz = 0;
         for (uint32_t k = 0; k < c->n; k++) {
             others_hz += k != i && (item->models >> k & 1) ? c->rate_hz[k] : 0;
         }
-        *p = (struct atoll__choice_pipe){.model = i, .group = group, .n_stages = 1};
-        p->sharing = item->sharing;
-        p->reload_frac = item->sharing == ATOLL_SHARING_RELOAD
-                             ? atoll__choice_reload_frac(c->rate_hz[i], others_hz)
-                             : 0;
-        p->stages = ops ? atoll_arena_array(&c->arena, 1, sizeof *p->stages) : NULL;
-        if (!p->stages) {
-            return ops ? atoll_fail_nomem(err, "a stage", sizeof *p->stages) : ATOLL_ENOMEM;
+        struct atoll__choice_pipe *p = keep_member(c, item, i, group, err);
+        if (!p) {
+            return ATOLL_ENOMEM;
         }
-        *p->stages =
-            (struct atoll__draft_stage){ops, c->planner->views[m].model->n_ops, item->tpus};
+        p->reload_frac = atoll__choice_reload_frac(c->rate_hz[i], others_hz);
+    }
+    return 0;
+}
+
+static int keep_team(struct atoll__choice *c, const struct atoll__choice_item *item,
+                     struct atoll_err *err)
+{
+    const struct atoll__choice_team *team = &c->teams[item->team];
+    const uint32_t group = c->n_pipes;
+    for (uint32_t k = 0; k < team->n; k++) {
+        struct atoll__choice_pipe *p = keep_member(c, item, team->order[k], group, err);
+        if (!p) {
+            return ATOLL_ENOMEM;
+        }
+        p->cost = &team->cost[k];
     }
     return 0;
 }
@@ -348,7 +375,8 @@ int atoll__choice_keep(struct atoll__choice *c, const uint32_t *items, uint32_t 
     for (uint32_t k = 0; k < n && rc == 0; k++) {
         const struct atoll__choice_item *item = &c->items[items[k]];
         if (item->sharing != ATOLL_SHARING_NONE) {
-            rc = keep_shared(c, item, err);
+            rc = item->sharing == ATOLL_SHARING_RELOAD ? keep_reload(c, item, err)
+                                                       : keep_team(c, item, err);
             continue;
         }
         uint32_t i = 0;

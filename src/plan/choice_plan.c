@@ -123,6 +123,7 @@ int atoll__choice_draft(const struct atoll__choice *c, const struct atoll__choic
             made->sharing = p->sharing;
             made->group = p->group;
             made->reload_frac = p->reload_frac;
+            made->stages[0].cost = p->cost ? *p->cost : made->stages[0].cost;
         }
     }
     if (rc == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole models on the same TPUs. They take turns, and who comes after another model loads its
+ * Whole models on the same TPUs: compiled together they split the cache, and no one evicts another.
+ * Compiled apart they take turns, and who comes after another model loads its
  * parameters anew: counted as often as arrivals can alternate, so that no order of arrivals needs
  * more. Copies of such a TPU share the arrivals evenly.
  */
@@ -43,30 +44,6 @@ static void add_member(const struct atoll__choice *c, uint32_t i, double others_
         (c->limits.resident && s->off_chip_bytes > 0); /* counts what breaks a limit */
 }
 
-static int add_group(struct atoll__choice *c, uint32_t set, const struct atoll_stage_cost *whole,
-                     struct atoll_err *err)
-{
-    double hz = 0, all_hz = 0;
-    for (uint32_t i = 0; i < c->n; i++) {
-        all_hz += c->rate_hz[i];
-        hz += set >> i & 1 ? c->rate_hz[i] : 0;
-    }
-    struct atoll__choice_item one = {.models = set, .sharing = ATOLL_SHARING_RELOAD};
-    for (uint32_t i = 0; i < c->n; i++) {
-        if (set >> i & 1) {
-            add_member(c, i, hz - c->rate_hz[i], all_hz, &whole[i], &one);
-        }
-    }
-    int rc = 0;
-    for (uint32_t k = 1; one.n_labels == 0 && k <= c->tpus && rc == 0; k++) {
-        struct atoll__choice_item item = one;
-        item.tpus = item.streams = k;
-        item.load[ATOLL__LOAD_STAGE] /= k;
-        rc = atoll__choice_add(c, &item, err);
-    }
-    return rc;
-}
-
 static uint32_t count_bits(uint32_t set)
 {
     uint32_t n = 0;
@@ -74,6 +51,123 @@ static uint32_t count_bits(uint32_t set)
         n++;
     }
     return n;
+}
+
+/* ------------------------------------------------------------- compiled together */
+
+static int add_team(struct atoll__choice *c, const struct atoll__choice_team *order,
+                    struct atoll_err *err)
+{
+    const struct atoll_oracle *oracle = &c->planner->oracle;
+    struct atoll__choice_team team = *order;
+    uint32_t models[ATOLL__CHOICE_SHARE];
+    for (uint32_t i = 0; i < team.n; i++) {
+        models[i] = c->models[team.order[i]];
+    }
+    const int rc = oracle->together(oracle->user, models, team.n, team.cost, err);
+    if (rc) {
+        return rc;
+    }
+    if (atoll_grow((void **)&c->teams, &c->cap_teams, c->n_teams + 1, sizeof *c->teams)) {
+        return atoll_fail_nomem(err, "models compiled together", c->n_teams * sizeof *c->teams);
+    }
+    c->teams[c->n_teams++] = team;
+    return 0;
+}
+
+/* Every order of the models of `set` behind those that stand already: who is served first with
+ * cache matters. Of four models, only the order in which they were given. */
+static int add_orders(struct atoll__choice *c, uint32_t set, struct atoll__choice_team *team,
+                      struct atoll_err *err)
+{
+    int rc = 0;
+    if (team->n == count_bits(set)) {
+        return add_team(c, team, err);
+    }
+    for (uint32_t i = 0; i < c->n && rc == 0; i++) {
+        bool used = !(set >> i & 1);
+        for (uint32_t k = 0; k < team->n; k++) {
+            used = used || team->order[k] == i;
+        }
+        if (used) {
+            continue;
+        }
+        team->order[team->n++] = i;
+        rc = add_orders(c, set, team, err);
+        team->n--;
+        if (count_bits(set) > 3) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static bool shareable(uint32_t set)
+{
+    return count_bits(set) > 1 && count_bits(set) <= ATOLL__CHOICE_SHARE;
+}
+
+int atoll__choice_list_teams(struct atoll__choice *c, struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t set = 1; set < 1u << c->n && rc == 0 && c->planner->oracle.together; set++) {
+        struct atoll__choice_team team = {.models = set};
+        rc = shareable(set) ? add_orders(c, set, &team, err) : 0;
+    }
+    return rc;
+}
+
+/* ----------------------------------------------------------------------- items */
+
+/* The group on 1, 2, ... TPUs. */
+static int add_copies(struct atoll__choice *c, const struct atoll__choice_item *one,
+                      struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t k = 1; one->n_labels == 0 && k <= c->tpus && rc == 0; k++) {
+        struct atoll__choice_item item = *one;
+        item.tpus = item.streams = k;
+        item.load[ATOLL__LOAD_STAGE] /= k;
+        rc = atoll__choice_add(c, &item, err);
+    }
+    return rc;
+}
+
+static double rate_of(const struct atoll__choice *c, uint32_t set)
+{
+    double hz = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        hz += set >> i & 1 ? c->rate_hz[i] : 0;
+    }
+    return hz;
+}
+
+static int add_group(struct atoll__choice *c, uint32_t set, const struct atoll_stage_cost *whole,
+                     struct atoll_err *err)
+{
+    const double hz = rate_of(c, set), all_hz = rate_of(c, UINT32_MAX);
+    struct atoll__choice_item one = {.models = set, .sharing = ATOLL_SHARING_RELOAD};
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (set >> i & 1) {
+            add_member(c, i, hz - c->rate_hz[i], all_hz, &whole[i], &one);
+        }
+    }
+    return add_copies(c, &one, err);
+}
+
+static int add_teams(struct atoll__choice *c, struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t t = 0; t < c->n_teams && rc == 0; t++) {
+        const struct atoll__choice_team *team = &c->teams[t];
+        struct atoll__choice_item one = {
+            .models = team->models, .team = t, .sharing = ATOLL_SHARING_CO_COMPILED};
+        for (uint32_t k = 0; k < team->n; k++) {
+            add_member(c, team->order[k], 0, rate_of(c, UINT32_MAX), &team->cost[k], &one);
+        }
+        rc = add_copies(c, &one, err);
+    }
+    return rc;
 }
 
 int atoll__choice_list_shared(struct atoll__choice *c, struct atoll_err *err)
@@ -87,10 +181,7 @@ int atoll__choice_list_shared(struct atoll__choice *c, struct atoll_err *err)
         rc = atoll__planner_cost(c->planner, &s, &whole[i], err);
     }
     for (uint32_t set = 1; set < 1u << c->n && rc == 0; set++) {
-        const uint32_t n = count_bits(set);
-        if (n > 1 && n <= ATOLL__CHOICE_SHARE) {
-            rc = add_group(c, set, whole, err);
-        }
+        rc = shareable(set) ? add_group(c, set, whole, err) : 0;
     }
-    return rc;
+    return rc ? rc : add_teams(c, err);
 }

@@ -3,8 +3,8 @@
  * Strategy `exact` on several models with rates, and on limits and mixes of objectives, against
  * brute force: random chains and graphs with random costs, a host lock, threads, a shared link, a
  * price of streams side by side, and reloads. Brute force looks at every way to give each model one
- * pipeline of its own or to put models on the same TPUs. The seed is printed; ATOLL_SEED repeats
- * one.
+ * pipeline of its own or to put models on the same TPUs, in turns or compiled together. The seed is
+ * printed; ATOLL_SEED repeats one.
  */
 #include "../../unit/plan/plan_fixture.h"
 
@@ -30,24 +30,23 @@ struct world {
     struct net nets[MODELS];
     double cap, spill_us, host_us, lock_us, cpu_us, bytes, load_us;
     double max_w, utilisation;
-    bool rated, resident, by_worst;
+    bool rated, resident, by_worst, together;
     struct atoll_board board;
 };
 
-static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
-                       struct atoll_stage_cost *out, struct atoll_err *err)
+/* A stage with `cap` of the cache. */
+static void cost_in(const struct world *w, double cap, uint32_t model, const uint32_t *ops,
+                    uint32_t n, struct atoll_stage_cost *out)
 {
-    const struct world *w = user;
     const struct net *net = &w->nets[model];
     double kept = 0, t = w->host_us;
     uint32_t in = 0;
-    (void)err;
     *out = (struct atoll_stage_cost){.serial_us = w->lock_us, .input_bytes = (uint64_t)w->bytes};
     for (uint32_t i = 0; i < n; i++) {
         in |= 1u << ops[i];
     }
     for (uint32_t v = 0; v < net->n; v++) {
-        const bool fits = kept + net->weight[v] <= w->cap;
+        const bool fits = kept + net->weight[v] <= cap;
         if (in >> v & 1) {
             kept += fits ? net->weight[v] : 0;
             t += net->compute_us[v] + (fits ? 0 : net->weight[v] * w->spill_us);
@@ -60,6 +59,29 @@ static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t
     out->service_us = t;
     out->latency_us = t + 0.5;
     out->active_mj = 0.001 * t + 0.003 * (n % 3);
+}
+
+static int world_stage(void *user, uint32_t model, const uint32_t *ops, uint32_t n,
+                       struct atoll_stage_cost *out, struct atoll_err *err)
+{
+    const struct world *w = user;
+    (void)err;
+    cost_in(w, w->cap, model, ops, n, out);
+    return 0;
+}
+
+/* Compiled together: the first takes what it needs of the cache, the next of what is left. */
+static int world_together(void *user, const uint32_t *models, uint32_t n,
+                          struct atoll_stage_cost *out, struct atoll_err *err)
+{
+    static const uint32_t ops[OPS_MAX] = {0, 1, 2};
+    const struct world *w = user;
+    double room = w->cap;
+    (void)err;
+    for (uint32_t i = 0; i < n; i++) {
+        cost_in(w, room, models[i], ops, w->nets[models[i]].n, &out[i]);
+        room -= (double)out[i].on_chip_bytes;
+    }
     return 0;
 }
 
@@ -127,6 +149,7 @@ static void make_world(struct world *w, struct atoll_rng *r)
     w->bytes = shared ? (double)atoll_rng_below(r, 4000) : 0;
     w->rated = atoll_rng_below(r, 4) != 0 || w->n_nets > 1;
     w->by_worst = atoll_rng_below(r, 2) == 0;
+    w->together = atoll_rng_below(r, 2) == 0;
     w->resident = atoll_rng_below(r, 6) == 0;
     w->utilisation = 0.5 + 0.1 * (double)atoll_rng_below(r, 6);
     const bool deadline = atoll_rng_below(r, 4) == 0;
@@ -210,7 +233,17 @@ static void list_pipes(const struct world *w, uint32_t model, uint32_t set,
     }
 }
 
-/* Groups are listed under their first model. */
+/* A group on 1, 2, ... TPUs; groups are listed under their first model. */
+static void list_copies(const struct world *w, uint32_t first, const struct block *group)
+{
+    struct block b = *group;
+    for (uint32_t r = 1; r <= w->tpus; r++) {
+        b.tpus = b.streams = b.replicas[0] = r;
+        blocks[first][n_blocks[first]++] = b;
+    }
+}
+
+/* Models that take turns. */
 static void list_groups(const struct world *w, uint32_t set)
 {
     uint32_t first = 0;
@@ -237,10 +270,39 @@ static void list_groups(const struct world *w, uint32_t set)
         b.worst_us = fmax(b.worst_us, c.latency_us + c.load_us);
         count_in(w, m, &c, reload_hz, &b);
     }
-    for (uint32_t r = 1; r <= w->tpus; r++) {
-        b.tpus = b.streams = b.replicas[0] = r;
-        blocks[first][n_blocks[first]++] = b;
+    list_copies(w, first, &b);
+}
+
+/* Every order of the models of a set, compiled together. */
+static void list_teams(const struct world *w, uint32_t set, uint32_t *order, uint32_t n)
+{
+    uint32_t left = set;
+    for (uint32_t i = 0; i < n; i++) {
+        left &= ~(1u << order[i]);
     }
+    for (uint32_t m = 0; m < w->n_nets; m++) {
+        if (left >> m & 1) {
+            order[n] = m;
+            list_teams(w, set, order, n + 1);
+        }
+    }
+    if (left) {
+        return;
+    }
+    struct atoll_stage_cost c[MODELS];
+    struct block b = {.models = set, .group = true};
+    uint32_t first = MODELS;
+    world_together((void *)(uintptr_t)w, order, n, c, NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct net *net = &w->nets[order[i]];
+        first = order[i] < first ? order[i] : first;
+        b.service_us[0] += net->rate_hz * c[i].service_us;
+        b.hz += net->rate_hz;
+        b.late = b.late || c[i].latency_us > net->deadline_us;
+        b.worst_us = fmax(b.worst_us, c[i].latency_us);
+        count_in(w, order[i], &c[i], 0, &b);
+    }
+    list_copies(w, first, &b);
 }
 
 struct figures {
@@ -365,7 +427,11 @@ static void list_blocks(const struct world *w)
     }
     for (uint32_t set = 1; set < 1u << w->n_nets; set++) {
         if (set & (set - 1)) {
+            uint32_t order[MODELS];
             list_groups(w, set);
+            if (w->together) {
+                list_teams(w, set, order, 0);
+            }
         }
     }
 }
@@ -382,7 +448,8 @@ struct asked {
 
 static void ask(struct world *w, struct asked *a)
 {
-    a->oracle = (struct atoll_oracle){.stage = world_stage, .user = w};
+    a->oracle = (struct atoll_oracle){
+        .stage = world_stage, .together = w->together ? world_together : NULL, .user = w};
     struct atoll_plan_request q = atoll_plan_request_default();
     for (uint32_t i = 0; i < w->n_nets; i++) {
         a->models[i] = w->nets[i].cost;
@@ -493,7 +560,7 @@ static void equals_brute_force(void **state)
     print_message("seed %llu\n", (unsigned long long)seed);
     struct atoll_rng r;
     atoll_rng_seed(&r, seed);
-    uint32_t feasible = 0, shared = 0, proven = 0, solved = 0, on_fronts = 0;
+    uint32_t feasible = 0, shared = 0, proven = 0, solved = 0, on_fronts = 0, together = 0;
     for (int round = 0; round < 1000; round++) {
         struct world w;
         make_world(&w, &r);
@@ -510,7 +577,8 @@ static void equals_brute_force(void **state)
                                                                      : 0;
                 solved++;
                 proven += p->gap_frac <= 1e-9;
-                shared += p->n_pipelines > 0 && p->pipelines[0].sharing != ATOLL_SHARING_NONE;
+                shared += p->pipelines[0].sharing == ATOLL_SHARING_RELOAD;
+                together += p->pipelines[0].sharing == ATOLL_SHARING_CO_COMPILED;
                 if (scale > 0 && !has_unlike(p) &&
                     p->lower_bound > best.value[o] * scale * (1 + 1e-9)) {
                     fail_msg("round %d: bound %g, brute force %g", round, p->lower_bound,
@@ -537,9 +605,12 @@ static void equals_brute_force(void **state)
             atoll_model_close(&w.nets[i].model);
         }
     }
-    print_message("%u of 1000 feasible, %u of %u plans proven, %u share, %u on 250 fronts\n",
-                  feasible, proven, solved, shared, on_fronts);
-    assert_true(on_fronts > 100 && feasible > 300 && feasible < 1000 && shared > 50);
+    print_message(
+        "%u of 1000 feasible, %u of %u plans proven, %u take turns, %u compiled together, "
+        "%u on 250 fronts\n",
+        feasible, proven, solved, shared, together, on_fronts);
+    assert_true(on_fronts > 100 && feasible > 300 && feasible < 1000 && shared > 50 &&
+                together > 50);
 }
 
 int main(void)
