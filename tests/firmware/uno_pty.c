@@ -16,7 +16,27 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void forward(struct uno_pty *p)
+static double chance(struct uno_pty *p)
+{
+    p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(p->random >> 11) / 9007199254740992.0;
+}
+
+/* Loses and flips what comes out, in place. */
+static size_t harm(struct uno_pty *p, const struct uno_faults *f, uint8_t *bytes, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (chance(p) < f->loss) {
+            continue;
+        }
+        const bool flip = chance(p) < f->flip;
+        bytes[kept++] = (uint8_t)(bytes[i] ^ (flip ? 1u << (p->random >> 61) : 0u));
+    }
+    return kept;
+}
+
+static void forward(struct uno_pty *p, const struct uno_faults *f)
 {
     uint8_t in[64];
     const ssize_t n = read(p->fd, in, sizeof in);
@@ -24,7 +44,7 @@ static void forward(struct uno_pty *p)
         uno_send_bytes(p->uno, in, (size_t)n);
     }
     if (p->uno->n_out > 0) {
-        (void)!write(p->fd, p->uno->out, p->uno->n_out);
+        (void)!write(p->fd, p->uno->out, harm(p, f, p->uno->out, p->uno->n_out));
         p->uno->n_out = 0;
     }
 }
@@ -33,16 +53,26 @@ static void forward(struct uno_pty *p)
 static void *live(void *arg)
 {
     struct uno_pty *p = arg;
-    const double start_s = now_s();
+    double last_s = now_s();
+    double due = 0; /* cycles that should have passed */
     for (;;) {
+        const double at_s = now_s();
         (void)pthread_mutex_lock(&p->lock);
         const bool stop = p->stop;
+        const struct uno_faults faults = p->faults;
+        const bool reset = p->reset;
+        p->reset = false;
+        due += (at_s - last_s) * UNO_HZ * faults.clock;
+        last_s = at_s;
         p->cycle = uno_now(p->uno);
-        const double ahead_s = (double)p->cycle / UNO_HZ - (now_s() - start_s);
+        const double ahead_s = ((double)p->cycle - due) / UNO_HZ;
         p->worst_lag = -ahead_s > p->worst_lag ? -ahead_s : p->worst_lag;
         (void)pthread_mutex_unlock(&p->lock);
         if (stop) {
             return NULL;
+        }
+        if (reset) {
+            uno_reset(p->uno);
         }
         if (ahead_s > 0) {
             const struct timespec t = {.tv_nsec = (long)(ahead_s * 1e9)};
@@ -50,14 +80,14 @@ static void *live(void *arg)
         }
         (void)uno_run(p->uno, uno_now(p->uno) + UNO_HZ / 2000);
         if (p->fd >= 0) {
-            forward(p);
+            forward(p, &faults);
         }
     }
 }
 
 bool uno_pty_start(struct uno_pty *p, const char *elf, uint32_t baud, uno_wave_fn wave, void *ctx)
 {
-    *p = (struct uno_pty){.fd = -1, .held = -1};
+    *p = (struct uno_pty){.fd = -1, .held = -1, .faults = {.clock = 1}, .random = 1};
     p->uno = uno_open(elf, baud, wave, ctx);
     p->fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
     if (p->uno == NULL || p->fd < 0 || grantpt(p->fd) != 0 || unlockpt(p->fd) != 0 ||
@@ -106,4 +136,18 @@ double uno_pty_lag(struct uno_pty *p)
     p->worst_lag = 0;
     (void)pthread_mutex_unlock(&p->lock);
     return lag;
+}
+
+void uno_pty_set_faults(struct uno_pty *p, const struct uno_faults *f)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->faults = *f;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void uno_pty_reset(struct uno_pty *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->reset = true;
+    (void)pthread_mutex_unlock(&p->lock);
 }
