@@ -12,8 +12,21 @@
 enum { HELLO_MS = 4000, ANSWER_MS = 1000, STORE_MS = 4000 };
 static const double resonator_frac = 0.003; /* +-0.5 % as a rectangle */
 static const double drift_ma = 3, drift_tau_s = 300;
-static const double conversion_noise_code = 0.7; /* ACS712 and rounding, docs/method-energy.md */
-static const double best_conversions_hz = 15000; /* more cost the converter's accuracy */
+
+/* What the port's converter and its usual sensor are good for. */
+struct device_kind {
+    double conversions_hz; ///< more cost the converter's accuracy, or it cannot do them
+    double noise_code;     ///< of one conversion, sensor and rounding
+};
+static struct device_kind kind_of(const struct serial *s)
+{
+    enum { STM32F4 = 3 }; /* docs/wire-format.md, HELLO */
+    /* ACS725 at full bandwidth on 12 bits of 3.3 V, from the sheet's noise density: 4 mV */
+    const struct device_kind stm32 = {.conversions_hz = 800000, .noise_code = 5};
+    /* ACS712 on 10 bits of 5 V, docs/method-energy.md */
+    const struct device_kind uno = {.conversions_hz = 15000, .noise_code = 0.7};
+    return s->hello.device == STM32F4 ? stm32 : uno;
+}
 
 static int ask(struct serial *s, uint8_t what, struct atoll_err *err)
 {
@@ -129,7 +142,7 @@ static int configure(struct serial *s, struct atoll_err *err)
 static void choose(struct serial *s, uint16_t mask, double rate_hz)
 {
     const double n = atoll_wire_count(mask);
-    const double fit = floor(best_conversions_hz / (rate_hz * n));
+    const double fit = floor(kind_of(s).conversions_hz / (rate_hz * n));
     const double k = fit < 1 ? 1 : fit > 16 ? 16 : fit;
     const double full = k * ((double)(1u << s->config.adc_bits) - 1);
     s->set = (struct atoll_wire_set){.channels = mask,
@@ -170,7 +183,7 @@ static void describe_current(const struct serial *s, const struct atoll_wire_cha
                                         .u_zero_code = c->zero_u_256 / 256.0 * k,
                                         .u_drift_code = ma > 0 ? drift_ma / ma * k : 0,
                                         .drift_tau_s = drift_tau_s,
-                                        .noise_code = conversion_noise_code * sqrt(k),
+                                        .noise_code = kind_of(s).noise_code * sqrt(k),
                                         .noise_dof = 255};
     out->at = place_of(s->config.channels, c->index);
     out->skew = skew_of(s, out->at);
@@ -185,7 +198,7 @@ static void describe_voltage(const struct serial *s, const struct atoll_wire_cha
                                         .mv_per_code = c->gain / 1e6 / k,
                                         .u_gain_frac = c->gain_u_ppm / 1e6,
                                         .u_zero_code = c->zero_u_256 / 256.0 * k,
-                                        .noise_code = conversion_noise_code * sqrt(k)};
+                                        .noise_code = kind_of(s).noise_code * sqrt(k)};
     out->at = place_of(s->config.channels, c->index);
     out->skew = skew_of(s, out->at);
 }

@@ -38,6 +38,7 @@ struct faults {
 struct rig {
     struct uno *uno;
     struct faults faults;
+    bool harming; ///< between the markers: the serial driver waits at the ends for what it needs
     struct atoll_rng rng;
     double slow; ///< host time per device time
     double gain, zero_mv, drift_mv;
@@ -158,7 +159,7 @@ static void harm(struct rig *r)
 static void take_bytes(struct rig *r, struct recording *rec)
 {
     struct uno *u = r->uno;
-    if (r->faults.loss > 0 || r->faults.flip > 0) {
+    if (r->harming) {
         harm(r);
     }
     if (u->n_out == 0) {
@@ -251,11 +252,13 @@ static double record(struct rig *r, const char *path, double ms)
     }
     mark(r, &rec);
     const uint64_t from = uno_now(r->uno);
+    r->harming = r->faults.loss > 0 || r->faults.flip > 0;
     run_ms(r, &rec, ms / 2);
     if (r->faults.restart) {
         restart(r, &rec);
     }
     run_ms(r, &rec, ms / 2);
+    r->harming = false;
     mark(r, &rec);
     const uint64_t to = uno_now(r->uno);
     run_ms(r, &rec, TAIL_MS);
