@@ -415,7 +415,7 @@ static void gaps_are_reported(void **state)
         const struct tally t = run_seeds(kinds[i].what, 10, 77 + i, &kinds[i].f);
         /* a flip may spare the window's frames; then there is no gap, and none is reported */
         assert_true(t.gaps + (kinds[i].f.flip > 0 ? 5 : 0) >= t.n);
-        assert_true(t.gaps > 0 && t.rms < 0.05);
+        assert_true(t.gaps > 0 && t.rms < 0.2); /* nearly half of the scans may be missing */
     }
 }
 
