@@ -88,6 +88,7 @@ struct recording {
     FILE *file;
     struct atoll_wire_decoder decoder;
     size_t n;
+    bool restarted; ///< then it counts from 0 again
     double edge[FRAMES_MAX], arrival_ns[FRAMES_MAX];
     double ping_ns[PINGS];
     double best_round_ns, sync_edge, sync_ns;
@@ -127,7 +128,8 @@ static void begin_recording(struct recording *rec, const char *path)
 static void take_frame(struct recording *rec, const struct atoll_wire_frame *f, double arrival_ns)
 {
     const double wire_ns = 10 * 10 * 1e9 / 500000; /* of a PING */
-    if (f->type == ATOLL_WIRE_DATA && rec->n < FRAMES_MAX) {
+    rec->restarted = rec->restarted || f->type == ATOLL_WIRE_HELLO;
+    if (f->type == ATOLL_WIRE_DATA && rec->n < FRAMES_MAX && !rec->restarted) {
         rec->edge[rec->n] = f->data.first_scan + (double)f->data.n_scans;
         rec->arrival_ns[rec->n++] = arrival_ns;
     } else if (f->type == ATOLL_WIRE_SYNC) { /* as in src/power/serial.c */
