@@ -148,7 +148,7 @@ static int give_comparison(struct call *call, const struct plan_checks *k,
         if (code == 0 && k->verified) {
             code = show_verified(k, c, &call->err);
         }
-        if (code == 0 && k->chosen >= 0 && (k->o->why || k->robust.n_rows)) {
+        if (code == 0 && k->chosen >= 0 && (k->o->why || k->robust.n_rows || k->measured)) {
             out_text("\nChosen for %s: %s.\n", atoll_objective_name(k->request->objective),
                      c->plans[k->chosen]->strategy);
             show_checks(k, c);
@@ -168,12 +168,13 @@ static int give_comparison(struct call *call, const struct plan_checks *k,
 }
 
 /* Checks, writes and prints what was planned. */
-static int give(struct call *call, const struct atoll_plan_request *r, struct atoll_comparison *c)
+static int give(struct call *call, const struct atoll_plan_request *r,
+                const struct atoll_measured *measured, struct atoll_comparison *c)
 {
     const struct plan_opts *o = call->opts;
     struct plan_checks k = {.o = NULL};
-    int code = plan_checks_run(&o->checks, r, (enum atoll_compiler)o->compiler, o->board.share, c,
-                               &k, &call->err);
+    int code = plan_checks_run(&o->checks, r, measured, (enum atoll_compiler)o->compiler,
+                               o->board.share, c, &k, &call->err);
     if (code == 0 && o->out && k.chosen >= 0) {
         code = write_plan(call, &k, c, (uint32_t)k.chosen);
     }
@@ -209,11 +210,12 @@ static int pareto(struct call *call, const struct atoll_plan_request *r)
     return code;
 }
 
-static int compare(struct call *call, const struct atoll_plan_request *r)
+static int compare(struct call *call, const struct atoll_plan_request *r,
+                   const struct atoll_measured *measured)
 {
     struct atoll_comparison c = {0};
     int code = atoll_plan_compare(r, &c, &call->err);
-    code = code ? code : give(call, r, &c);
+    code = code ? code : give(call, r, measured, &c);
     atoll_comparison_finish(&c);
     return code;
 }
@@ -232,7 +234,8 @@ static int alone(struct atoll_plan *p, struct atoll_comparison *c, struct atoll_
     return 0;
 }
 
-static int solve(struct call *call, struct atoll_plan_request *r)
+static int solve(struct call *call, struct atoll_plan_request *r,
+                 const struct atoll_measured *measured)
 {
     const struct plan_opts *o = call->opts;
     uint32_t cuts[ATOLL_TPUS_MAX], n = 0;
@@ -250,7 +253,7 @@ static int solve(struct call *call, struct atoll_plan_request *r)
     r->n_cuts = n;
     code = code ? code : atoll_plan_solve(r, &p, &call->err);
     code = code ? code : alone(p, &c, &call->err);
-    code = code ? code : give(call, r, &c);
+    code = code ? code : give(call, r, measured, &c);
     atoll_comparison_finish(&c);
     return code;
 }
@@ -273,15 +276,18 @@ static int plan_models(struct call *call, const struct models *m, const struct a
     r.want_next_tpu = true;
     r.want_rivals = o->compare || o->checks.why || o->checks.sensitivity || o->checks.robust;
     r.time_limit_s = o->time_limit_s;
+    struct atoll_measured *measured = NULL;
+    code = code ? code : plan_checks_measured(&o->checks, &r, &measured, &call->err);
     if (code) {
         return code;
     }
     const bool limited = plan_limits_given(&o->limits, &r);
     r.strategy = o->cuts ? "cuts" : o->strategy ? o->strategy : limited ? "exact" : NULL;
-    if (o->pareto) {
-        return pareto(call, &r);
-    }
-    return o->compare || !r.strategy ? compare(call, &r) : solve(call, &r);
+    code = o->pareto                   ? pareto(call, &r)
+           : o->compare || !r.strategy ? compare(call, &r, measured)
+                                       : solve(call, &r, measured);
+    atoll_measured_close(&measured);
+    return code;
 }
 
 static int run(struct call *call)

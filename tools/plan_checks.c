@@ -41,12 +41,34 @@ static int try_robustness(struct plan_checks *k, struct atoll_comparison *c, str
     return code;
 }
 
+int plan_checks_measured(const struct plan_checks_opts *o, struct atoll_plan_request *r,
+                         struct atoll_measured **m, struct atoll_err *err)
+{
+    const struct atoll_measured_request q = {.db = o->measured,
+                                             .board = r->board,
+                                             .use = r->use,
+                                             .models = r->models,
+                                             .n_models = r->n_models,
+                                             .any_origin = o->measured_any};
+    *m = NULL;
+    if (!o->measured) {
+        return o->measured_any
+                   ? atoll_fail(err, ATOLL_EUSAGE, "--measured-any goes with --measured")
+                   : 0;
+    }
+    const int code = atoll_measured_open(&q, m, err);
+    r->oracle = code ? NULL : atoll_measured_oracle(*m);
+    return code;
+}
+
 int plan_checks_run(const struct plan_checks_opts *o, const struct atoll_plan_request *r,
-                    enum atoll_compiler compiler, const char *share, struct atoll_comparison *c,
-                    struct plan_checks *out, struct atoll_err *err)
+                    const struct atoll_measured *measured, enum atoll_compiler compiler,
+                    const char *share, struct atoll_comparison *c, struct plan_checks *out,
+                    struct atoll_err *err)
 {
     *out = (struct plan_checks){.o = o,
                                 .request = r,
+                                .measured = measured,
                                 .rate = {.rate_hz = NAN, .other = -1},
                                 .chosen = c->best[r->objective]};
     if (out->chosen < 0) {
@@ -92,6 +114,21 @@ static json_t *verified_json(const struct plan_checks *k, uint32_t i)
     json_object_set_new(j, "latency_us", figure_json(&v->latency_us));
     json_object_set_new(j, "throughput_hz", figure_json(&v->throughput_hz));
     json_object_set_new(j, "energy_mj", figure_json(&v->energy_mj));
+    return j;
+}
+
+static json_t *measured_json(const struct plan_checks *k, const struct atoll_plan *p)
+{
+    const struct atoll_measured_summary sum = atoll_measured_sum(k->measured);
+    uint32_t stages = 0;
+    const uint32_t n = atoll_measured_stages(k->measured, p, &stages);
+    json_t *j = json_object();
+    json_object_set_new(j, "origin", json_string(atoll_origin_name(sum.origin)));
+    json_object_set_new(j, "database", out_string(k->o->measured));
+    json_object_set_new(j, "segments", json_integer(sum.segments));
+    json_object_set_new(j, "runs", json_integer(sum.runs));
+    json_object_set_new(j, "stages_measured", json_integer(n));
+    json_object_set_new(j, "stages", json_integer(stages));
     return j;
 }
 
@@ -142,6 +179,9 @@ void plan_checks_json(const struct plan_checks *k, const struct atoll_comparison
 {
     if (c->plans[i]->skipped) {
         return;
+    }
+    if (k->measured) {
+        json_object_set_new(plan, "measured", measured_json(k, c->plans[i]));
     }
     if (k->verified) {
         json_object_set_new(plan, "verified", verified_json(k, i));

@@ -17,6 +17,8 @@ struct plan_checks_opts {
     unsigned robust; ///< 0: no, 1: mean, 2: worst
     double error_percent;
     uint64_t draws, seed;
+    const char *measured; ///< a results database
+    bool measured_any;
 };
 extern const char *const robust_choices[];
 
@@ -47,6 +49,15 @@ extern const char *const robust_choices[];
          .help = "Take the plan with the least mean or worst regret over these draws",             \
          .fallback = "none",                                                                       \
          .choices = robust_choices},                                                               \
+        {.long_name = "measured",                                                                  \
+         .type = OPT_TEXT,                                                                         \
+         .offset = offsetof(opts_type, checks.measured),                                           \
+         .argument = "DB",                                                                         \
+         .help = "Take the times of stages from this database where this board ran them"},         \
+        {.long_name = "measured-any",                                                              \
+         .type = OPT_FLAG,                                                                         \
+         .offset = offsetof(opts_type, checks.measured_any),                                       \
+         .help = "With --measured: take simulated runs too, to try it out"},                       \
         {.long_name = "error-percent",                                                             \
          .type = OPT_REAL,                                                                         \
          .offset = offsetof(opts_type, checks.error_percent),                                      \
@@ -73,8 +84,9 @@ extern const char *const robust_choices[];
 struct plan_checks {
     const struct plan_checks_opts *o;
     const struct atoll_plan_request *request;
-    struct atoll_verification *verified; ///< by the comparison's plans; NULL: not asked for
-    struct atoll_robustness robust;      ///< no rows: not asked for
+    const struct atoll_measured *measured; ///< NULL: all predicted
+    struct atoll_verification *verified;   ///< by the comparison's plans; NULL: not asked for
+    struct atoll_robustness robust;        ///< no rows: not asked for
     struct atoll_whatif whatifs[ATOLL_WHATIFS_MAX];
     uint32_t n_whatifs;
     struct atoll_rate_limit rate; ///< other is -1 when not asked for, or none
@@ -82,8 +94,12 @@ struct plan_checks {
 };
 /** Chooses among the plans of `c` (which may grow) and asks what the options ask for. */
 int plan_checks_run(const struct plan_checks_opts *o, const struct atoll_plan_request *r,
-                    enum atoll_compiler compiler, const char *share, struct atoll_comparison *c,
-                    struct plan_checks *out, struct atoll_err *err);
+                    const struct atoll_measured *measured, enum atoll_compiler compiler,
+                    const char *share, struct atoll_comparison *c, struct plan_checks *out,
+                    struct atoll_err *err);
+/** Opens the database of --measured for a request, whose oracle it becomes. NULL without it. */
+int plan_checks_measured(const struct plan_checks_opts *o, struct atoll_plan_request *r,
+                         struct atoll_measured **m, struct atoll_err *err);
 void plan_checks_finish(struct plan_checks *k);
 
 /** Adds the members verified, sensitivity and changes to the JSON of plan `i`. */

@@ -90,10 +90,25 @@ static void print_rate(const struct plan_checks *k, const struct atoll_compariso
     }
 }
 
+static void print_measured(const struct plan_checks *k, const struct atoll_plan *p)
+{
+    const struct atoll_measured_summary sum = atoll_measured_sum(k->measured);
+    uint32_t stages = 0;
+    const uint32_t n = atoll_measured_stages(k->measured, p, &stages);
+    out_wrapped(
+        2,
+        "- %u of %u stages stand on %s times (%u segments in %u runs of %s); the others are "
+        "computed.",
+        n, stages, atoll_origin_name(sum.origin), sum.segments, sum.runs, k->o->measured);
+}
+
 void show_checks(const struct plan_checks *k, const struct atoll_comparison *c)
 {
     if (k->chosen < 0) {
         return;
+    }
+    if (k->measured) {
+        print_measured(k, c->plans[k->chosen]);
     }
     for (uint32_t i = 0; i < k->n_whatifs; i++) {
         print_whatif(&k->whatifs[i], k->request->objective);

@@ -199,6 +199,36 @@ struct atoll_verification {
 ATOLL_API int atoll_verify(const struct atoll_verify_request *q, struct atoll_verification *out,
                            struct atoll_err *err);
 
+/* --------------------------------------------------------- measured stage costs */
+
+/** Times of segments on a board, out of a results database, as overrides of the cost room's. Taken
+ * from the timelines of runs (keep_timeline) whose board, clock and runner are the same and whose
+ * model has the same sha256: of each stage the median over inferences without loading, the mean
+ * over runs. One input at a time gives latency_us, saturated gives service_us (less what streams
+ * beside it cost); where only one is known the other is scaled alike, and so is the energy. */
+struct atoll_measured;
+struct atoll_measured_request {
+    const char *db;
+    const struct atoll_board *board;
+    struct atoll_use use;
+    const struct atoll_cost *const *models; ///< n_models, borrowed while open
+    uint32_t n_models;
+    bool any_origin; ///< also simulated runs, to try it out; else measured ones only
+};
+ATOLL_API int atoll_measured_open(const struct atoll_measured_request *q, struct atoll_measured **m,
+                                  struct atoll_err *err);
+ATOLL_API void atoll_measured_close(struct atoll_measured **m);
+/** For atoll_plan_request.oracle; lives as long as `m`. */
+ATOLL_API const struct atoll_oracle *atoll_measured_oracle(const struct atoll_measured *m);
+struct atoll_measured_summary {
+    uint32_t segments, runs;  ///< known of these models on this board
+    enum atoll_origin origin; ///< simulated when any of the runs is
+};
+ATOLL_API struct atoll_measured_summary atoll_measured_sum(const struct atoll_measured *m);
+/** How many of a plan's stages stand on measured times; *n_stages receives how many there are. */
+ATOLL_API uint32_t atoll_measured_stages(const struct atoll_measured *m, const struct atoll_plan *p,
+                                         uint32_t *n_stages);
+
 /* ------------------------------------------------------------- experiments */
 
 struct atoll_experiment; ///< a checked experiment file with its models, board and list of units

@@ -56,6 +56,9 @@ struct atoll_oracle {
     int (*together)(void *user, const uint32_t *models, uint32_t n, struct atoll_stage_cost *out,
                     struct atoll_err *err);
     void *user;
+    /** Without `floor`, and above 0: no cost is below this share of the cost room's, so that its
+     * floors, times this, hold. For overrides of some stages. */
+    double floor_frac;
 };
 
 enum atoll_objective {

@@ -19,18 +19,29 @@
 /* Energy where the profile lets some state draw less than idle: bounds nothing. */
 #define NO_FLOOR_MJ (-1e12)
 
+/* Every time and energy shrinks alike; what stands on chip, and power, do not. */
+static void shrink(struct atoll_floor *f, double frac)
+{
+    double *const shrinking[] = {&f->work_us,     &f->stream_us,        &f->active_mj,
+                                 &f->output_us,   &f->input_us,         &f->output_us_per_byte,
+                                 &f->overflow_us, &f->input_us_per_byte};
+    for (size_t i = 0; i < sizeof shrinking / sizeof shrinking[0]; i++) {
+        *shrinking[i] *= frac;
+    }
+}
+
 void atoll__planner_floor_of(const struct atoll__planner *pl, enum atoll__floor_kind kind,
                              uint32_t model, uint32_t op, struct atoll_floor *out)
 {
+    const struct atoll_oracle *own = pl->request->oracle;
     *out = (struct atoll_floor){0};
-    if (pl->request->oracle) {
-        if (pl->oracle.floor) {
-            pl->oracle.floor(pl->oracle.user, model, op, out);
-        }
-        return;
+    if (own && own->floor) {
+        own->floor(own->user, model, op, out);
+    } else if (!own || own->floor_frac > 0) {
+        const struct atoll__plan_floors *f = &pl->floors[model];
+        *out = op == UINT32_MAX ? f->stage[kind] : f->ops[kind][op];
+        shrink(out, own ? own->floor_frac : 1);
     }
-    const struct atoll__plan_floors *f = &pl->floors[model];
-    *out = op == UINT32_MAX ? f->stage[kind] : f->ops[kind][op];
 }
 
 void atoll__planner_floor(void *user, uint32_t model, uint32_t op, struct atoll_floor *out)
@@ -306,7 +317,8 @@ static int make_floors(struct atoll__planner *pl, uint32_t model, const struct a
 
 int atoll__planner_floors(struct atoll__planner *pl, uint32_t model, struct atoll_err *err)
 {
-    if (pl->request->oracle || pl->floors[model].ops[0]) {
+    const struct atoll_oracle *own = pl->request->oracle;
+    if ((own && (own->floor || !(own->floor_frac > 0))) || pl->floors[model].ops[0]) {
         return 0;
     }
     const uint32_t n_ops = pl->views[model].model->n_ops;

@@ -213,6 +213,22 @@ def checked_plans():
     fields('verified', single['verified']['energy_mj'], FIGURE)
     assert run(*args, '--json') == run(*args, '--json'), 'the same seed gives the same answer'
     run('plan', 'zoo:resnet50', '--strategy', 'vendor', '--robust', 'mean', code=2)
+    with open('measured.yaml', 'w', encoding='utf-8') as f:
+        f.write('name: m\nboard: asus_crl_g18u\ndevice: sim\nmeter: none\n'
+                'models: [zoo:resnet50]\ntpus: [4]\nstrategies: [vendor]\nrepeats: 2\n'
+                'workloads: [{mode: latency, count: 5}, {mode: saturated, count: 20}]\n'
+                'keep_timeline: all\n')
+    run('bench', 'measured.yaml', '--db', 'measured.db', '--quiet')
+    told = ('plan', 'zoo:resnet50', '--tpus', '4', '--strategy', 'vendor', '--measured',
+            'measured.db')
+    assert answer('plan', *told)['measured']['stages_measured'] == 0, 'simulated times were taken'
+    some = answer('plan', *told, '--measured-any')
+    fields('measured', some['measured'], {'database': str, 'segments': int, 'runs': int,
+                                          'stages_measured': int, 'stages': int})
+    assert some['measured']['origin'] == 'simulated'
+    assert some['measured']['stages_measured'] == some['measured']['stages'] == 4
+    assert some['measured']['runs'] == 4
+    run('plan', 'zoo:resnet50', '--measured-any', code=2)
 
 
 def plans():
