@@ -12,6 +12,8 @@
 /* Work of one solve when the request sets no time limit; a count, so that the same request gives
  * the same plan on every machine. */
 #define DEFAULT_STEPS 150000000u
+/* Of the bound where that was not enough. */
+#define FLOOR_STEPS 10000000u
 
 void atoll__choice_init(struct atoll__choice *c, struct atoll__planner *pl, uint32_t tpus)
 {
@@ -171,18 +173,26 @@ static double best_value(const struct atoll__choice *c)
     return c->found ? c->value : INFINITY;
 }
 
-/* A bound for searches that did not look at everything. */
+/* A bound for searches that did not look at everything. Quickly made, so it takes no notice of the
+ * time limit that may be over already; where its work is not enough either, nothing is known. */
 static int floor_bound(struct atoll__choice *c, struct atoll_err *err)
 {
     double least = INFINITY;
-    const bool found = c->found;
-    c->found = false; /* nothing may be left out because it is not better */
+    const uint64_t deadline_ns = c->planner->deadline_ns, steps_max = c->steps_max;
+    const bool cut_short = c->cut_short;
+    c->planner->deadline_ns = 0;
+    c->steps_max = FLOOR_STEPS;
+    c->cut_short = false;
+    c->steps = 0;
     c->extra_us = 0;
     c->streams_max = c->tpus;
     int rc = atoll__choice_list_floors(c, err);
     rc = rc ? rc : atoll__choice_place(c, false, &least, err);
-    c->found = found;
-    c->lower = isinf(least) ? 0 : fmin(least, best_value(c));
+    c->lower = c->cut_short ? 0 : fmin(least, best_value(c));
+    c->lower = isinf(c->lower) ? 0 : c->lower;
+    c->planner->deadline_ns = deadline_ns;
+    c->steps_max = steps_max;
+    c->cut_short = cut_short;
     return rc;
 }
 
