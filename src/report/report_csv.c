@@ -67,7 +67,9 @@ static const char runs_head[] =
     "wall_s,count,p50_us,p50_low95_us,"
     "p50_high95_us,p90_us,p99_us,min_us,max_us,mean_us,stdev_us,first_us,cold_us,throughput_hz,"
     "energy_mj,energy_u95_mj,"
-    "energy_idle_share_frac,mean_w,temperature_max_c,throttled,outliers,meter_lost_scans\n";
+    "energy_idle_share_frac,mean_w,temperature_max_c,throttled,outliers,meter_lost_scans,"
+    "idle_w,window_s,energy_above_mj,energy_above_u95_mj,u_gain_mj,u_zero_mj,u_drift_mj,u_noise_mj,"
+    "u_time_mj,u_volt_mj,coverage_k,energy_asked_frac,ranging_s\n";
 
 static int on_run(void *u, const struct atoll_run_row *r)
 {
@@ -101,7 +103,36 @@ static int on_run(void *u, const struct atoll_run_row *r)
     put_integer(c, r->throttled);
     put_integer(c, r->outliers);
     put_integer(c, r->meter_lost_scans);
+    const double meter[] = {r->idle_w,    r->window_s,  r->energy_above_mj, r->energy_above_u95_mj,
+                            r->u_gain_mj, r->u_zero_mj, r->u_drift_mj,      r->u_noise_mj,
+                            r->u_time_mj, r->u_volt_mj, r->coverage_k,      r->energy_asked_frac,
+                            r->ranging_s};
+    for (size_t i = 0; i < sizeof meter / sizeof *meter; i++) {
+        put_number(c, meter[i]);
+    }
     return end_line(c);
+}
+
+static const char states_head[] =
+    "run,state,tpu_s,power_w,power_u95_w,energy_mj,energy_u95_mj,goes_with\n";
+
+static int on_state(void *u, const struct atoll_state_row *r)
+{
+    struct csv *c = u;
+    put_integer(c, r->run);
+    put_text(c, r->state);
+    const double numbers[] = {r->tpu_s, r->power_w, r->power_u95_w, r->energy_mj, r->energy_u95_mj};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        put_number(c, numbers[i]);
+    }
+    put_text(c, r->goes_with);
+    return end_line(c);
+}
+
+static int on_states(void *u, const struct atoll_run_row *r)
+{
+    struct csv *c = u;
+    return atoll_store_each_state(c->store, r->id, on_state, c, c->err);
 }
 
 static const char segments_head[] = "model,strategy,tpus,pipeline,stage,on_tpus,n_ops,first_op,"
@@ -292,6 +323,10 @@ int atoll__write_csv(struct atoll_store *s, const char *path, struct atoll_err *
     if (!e) {
         e = open_csv(&c, path, "samples.csv", samples_head);
         e = close_csv(&c, e ? e : atoll_store_each_run(s, key, on_samples, &c, err));
+    }
+    if (!e) {
+        e = open_csv(&c, path, "states.csv", states_head);
+        e = close_csv(&c, e ? e : atoll_store_each_run(s, key, on_states, &c, err));
     }
     if (!e) {
         e = open_csv(&c, path, "accuracy.csv", accuracy_head);

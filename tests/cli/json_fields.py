@@ -277,7 +277,16 @@ def devices_and_run():
                     'p90': or_null(NUMBER), 'p99': or_null(NUMBER)})  # null when the runs are too few
             assert j['latency_us']['min'] <= j['latency_us']['p50'] <= j['latency_us']['max']
             assert j['energy_u95_mj'] > 0
+            fields('run', j, {'energy_idle_mj': NUMBER, 'energy_above_idle_mj': NUMBER,
+                              'energy_above_idle_u95_mj': NUMBER, 'energy_u95_frac': NUMBER, 'meter': dict,
+                              'uncertainty': dict, 'ranging': type(None), 'phases': list, 'states': list})
+            parts = sum(s['energy_mj'] for s in j['states'] if s['energy_mj'] is not None)
+            assert abs(parts / j['energy_mj'] - 1) < 0.02 and len(j['states']) == 5, j['states']
             assert run(*args_all, '--json') == run(*args_all, '--json'), 'the same seed gave another run'
+    ranged = answer('run', 'run', 'plan.json', '--mode', 'saturated', '--count', '5',
+                    '--meter', 'synth:ina228', '--energy-u95', '0.5%')
+    assert 0 < ranged['energy_u95_frac'] <= 0.005 and ranged['ranging']['asked_frac'] == 0.005
+    assert ranged['window_s'] >= ranged['ranging']['needed_s']
     answer('run', 'run', 'plan.json', '--count', '20', '--samples', 's.csv')
     with open('s.csv', encoding='utf-8') as f:
         assert f.readline() == 'sample,latency_us\n' and len(f.readlines()) == 20
@@ -322,7 +331,7 @@ def sweep():
         fields('finding', finding, {'model': or_null(str), 'topic': str, 'sentence': str,
                                     'beyond_noise': bool})
     assert os.path.getsize('r.html') < 3 << 20
-    for name in ('runs.csv', 'segments.csv', 'samples.csv'):
+    for name in ('runs.csv', 'segments.csv', 'samples.csv', 'states.csv'):
         assert os.path.getsize(f'csv/{name}') > 0
     run('report', 'whole.db', '--trace', '1', '-o', 't.json')
     with open('t.json', encoding='utf-8') as f:

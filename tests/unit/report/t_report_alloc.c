@@ -28,11 +28,11 @@ static int markdown(struct atoll_store *a, struct atoll_store *b, struct atoll_e
 static int csv(struct atoll_store *a, struct atoll_store *b, struct atoll_err *err)
 {
     (void)b;
-    static const char *const names[] = {"runs.csv", "segments.csv", "samples.csv", "accuracy.csv",
-                                        "epochs.csv"};
+    static const char *const names[] = {"runs.csv", "segments.csv", "samples.csv", "states.csv",
+                                        "accuracy.csv", "epochs.csv"};
     const char *dir = scratch_path("alloc.csv");
     const int e = atoll_report_writer_find("csv")->write(a, dir, err);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[300];
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         remove(path);

@@ -116,6 +116,7 @@ static void csv(void **state)
     } files[] = {{"runs.csv", 1 + 480},
                  {"segments.csv", 1 + 6 * (1 + 3 + 3 + 1 + 4)},
                  {"samples.csv", 1 + 480 * 3},
+                 {"states.csv", 1 + 480 * 5},
                  {"accuracy.csv", 1 + 1},
                  {"epochs.csv", 1 + 6}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+atoll run zoo:mobilenet_v1 --energy-u95 two
