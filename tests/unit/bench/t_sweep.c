@@ -199,7 +199,7 @@ static void death_at_any_moment(void **state)
             struct atoll_bench_summary sum;
             _exit(atoll_bench(e, db[0], &o, &sum, &err) ? 1 : 0);
         }
-        (void)usleep((useconds_t)(1000 + atoll_rng_below(&rng, (10000 + 15000 * i) *
+        (void)usleep((useconds_t)(1000 + atoll_rng_below(&rng, (10000 + 40000 * i) *
                                                                    (test_is_slow() ? 20 : 1))));
         (void)kill(child, SIGKILL);
         int status = 0;
