@@ -212,6 +212,10 @@ ATOLL_API int atoll_cost_open_with(const struct atoll_model *m, enum atoll_compi
                                    struct atoll_err *err);
 ATOLL_API void atoll_cost_close(struct atoll_cost **c);
 ATOLL_API const struct atoll_model *atoll_cost_model(const struct atoll_cost *c);
+/** The most parameter bytes that a segment of this model can keep on chip: one with convolutions
+ * (on_array) or without, one that reads the image the graph is given or one that does not. */
+ATOLL_API double atoll_cost_most_kept_bytes(const struct atoll_cost *c, bool on_array,
+                                            bool reads_image);
 /** The value of a constant that this model is costed with; NAN: no such constant. */
 ATOLL_API double atoll_cost_constant(const struct atoll_cost *c, const char *name);
 /** Packed bytes of one operator's parameters under this compiler (0: none, or left on the CPU). */

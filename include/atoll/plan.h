@@ -17,14 +17,22 @@
 extern "C" {
 #endif
 
+/** Prices of a byte of the cache for which a floor may bound what streams. */
+#define ATOLL_FLOOR_PRICES 3
+
 /** What an operator costs at least, wherever it is placed; see atoll_oracle.floor. What is not
  * known is 0. */
 struct atoll_floor {
-    double work_us;            ///< whatever else happens
-    double stream_us;          ///< if its parameters had to be sent over the link at every
-                               ///< inference: the longer of the sending and of work_us
+    double work_us;   ///< whatever else happens
+    double stream_us; ///< if its parameters had to be sent over the link at every
+                      ///< inference: the longer of the sending and of work_us
+    /** Likewise, with what the cache saves of an operator cut to a price per byte; of a stage: the
+     * price of the whole cache. */
+    double stream_at_us[ATOLL_FLOOR_PRICES];
     double active_mj;          ///< energy above idle
     double parameter_bytes;    ///< of a stage: the most that any keeps on chip
+    double calls;              ///< of an operator: 1 when a stage that holds it makes a call
+    double call_us;            ///< of a stage only: added where there is one
     double output_us;          ///< of an operator: reading back what it hands to later segments
     double input_us;           ///< of an operator: sending what it hands to a later segment
     double output_us_per_byte; ///< of a stage only: reading back what it hands to later segments
@@ -43,12 +51,15 @@ struct atoll_oracle {
     /** Optional lower bounds that let the exact search skip segments. With s = floor(UINT32_MAX),
      * what every stage costs at least, the service_us and the latency_us of any segment are at
      * least the sum of
-     *  - s.work_us + max(sum of work_us, sum of stream_us - s.stream_us),
+     *  - s.work_us + max(sum of work_us, sum of stream_us - s.stream_us, and for each price the
+     * same of stream_at_us),
+     *  - s.call_us where the sum of calls is not 0,
      *  - s.overflow_us where the sum of parameter_bytes is above s.parameter_bytes,
      *  - output_us + s.output_us_per_byte * bytes of each operator that later segments read,
      *  - input_us + s.input_us_per_byte * bytes of each operator of earlier ones that it reads.
      * Its active_mj is at least the sum of active_mj and s.moving_mj_per_us times what that sum
-     * holds beyond s.work_us and the operators' work_us. NULL: no bounds, every segment is costed.
+     * holds beyond s.work_us, s.call_us and the operators' work_us. NULL: no bounds, every segment
+     * is costed.
      */
     void (*floor)(void *user, uint32_t model, uint32_t op, struct atoll_floor *out);
     /** Optional: costs of whole models compiled together for one TPU, in this order (the first is

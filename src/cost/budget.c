@@ -78,3 +78,21 @@ struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
     return (struct atoll__budget){k->v[ATOLL__K_BUDGET_INNER],
                                   "inner segment or small image (CIFAR networks)"};
 }
+
+double atoll_cost_most_kept_bytes(const struct atoll_cost *c, bool on_array, bool reads_image)
+{
+    struct atoll__situation s = {.has_array = on_array};
+    for (uint32_t i = 0; i < c->model->n_inputs && reads_image; i++) {
+        const uint64_t px = c->tensors[c->model->inputs[i]].image_px;
+        s.image_px = px > s.image_px ? px : s.image_px;
+    }
+    double most_mib = 0;
+    for (int i = 0; i < 8; i++) {
+        s.has_add = (i & 1) != 0;
+        s.has_concat = (i & 2) != 0;
+        s.input_bytes = (i & 4) != 0 ? UINT64_MAX / 2 : 0;
+        const double mib = atoll__cost_budget(c->k, &s).mib;
+        most_mib = mib > most_mib ? mib : most_mib;
+    }
+    return most_mib * ATOLL__MIB;
+}

@@ -12,15 +12,15 @@
 
 #include "choice.h"
 
-/* Sets of the lattice at most: pairs of them are looked at. Every down-set of the chains, residual,
- * inception and dense networks of the zoo is among so many; detectors with many free heads have
- * more, and keep of each level those that send the fewest bytes. */
-#define LATTICE_SETS 1500u
-/* Sets of the first, quick search. */
-#define COARSE_BINS 48
+/* Down-sets at most. Every down-set of the chains, residual, inception and dense networks of the
+ * zoo is among so many; detectors with many free heads have more. */
+#define LATTICE_SETS 4000u
 /* Work of all rounds together when the request sets no time limit: a count, not a time, so that the
  * same request gives the same plan on every machine. About a second. */
 #define DEFAULT_STEPS 150000000u
+/* A round that its first bound leaves open by more than this gets a closer one; where operators
+ * were glued, any, for there the bound is all the proof. */
+#define REFINE_FRAC 0.15
 /* Of one choice of pipelines side by side, which time limits do not end. */
 #define MIX_STEPS 10000000u
 
@@ -30,6 +30,8 @@ void atoll__exact_finish(struct atoll__exact *x)
     atoll__memo_finish(&x->memo_coarse);
     atoll__spans_finish(&x->spans_full);
     atoll__spans_finish(&x->spans_coarse);
+    atoll__spans_finish(&x->spans_relaxed);
+    atoll__lattice_finish(&x->relaxed);
     atoll__lattice_finish(&x->full);
     atoll__lattice_finish(&x->coarse);
     atoll__dag_finish(&x->dag);
@@ -49,28 +51,6 @@ static unsigned judged_criteria(const struct atoll__exact *x)
     return judged;
 }
 
-static int build_lattices(struct atoll__exact *x, struct atoll_err *err)
-{
-    const struct atoll__planner *pl = x->draft->planner;
-    struct atoll_floor *floors = atoll_calloc((size_t)x->dag.n + 1, sizeof *floors);
-    if (!floors) {
-        return atoll_fail_nomem(err, "operator floors", x->dag.n * sizeof *floors);
-    }
-    for (uint32_t v = 0; v < x->dag.n; v++) {
-        atoll__planner_floor_of(pl, x->floor_kind, x->model, v, &floors[v]);
-    }
-    atoll__dag_set_crossing(&x->dag, floors, &x->template.stage_floor);
-    int rc = atoll__lattice_build(&x->dag, floors, LATTICE_SETS, &x->full, err);
-    if (rc == 0 && x->full.n > LATTICE_SETS) {
-        const uint32_t width = LATTICE_SETS / x->dag.n;
-        atoll__lattice_finish(&x->full);
-        rc = atoll__lattice_build(&x->dag, floors, width > 1 ? width : 1, &x->full, err);
-    }
-    rc = rc == 0 ? atoll__lattice_coarse(&x->full, COARSE_BINS, &x->coarse, err) : rc;
-    atoll_free(floors);
-    return rc;
-}
-
 int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
@@ -87,7 +67,6 @@ int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
         .deadline_ns = pl->deadline_ns,
         .steps_max = pl->deadline_ns ? 0 : DEFAULT_STEPS,
     };
-    const struct atoll_floor *stage = &x->template.stage_floor;
     if (rc == 0) {
         atoll__planner_floor_of(pl, x->floor_kind, x->model, UINT32_MAX, &x->template.stage_floor);
     }
@@ -95,9 +74,8 @@ int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
     if (rc == 0 && x->keep.together) {
         rc = atoll__dag_merge(&x->dag, x->keep.together, err);
     }
-    rc = rc == 0 ? build_lattices(x, err) : rc;
-    rc = rc == 0 ? atoll__spans_make(&x->full, &x->dag, stage, &x->spans_full, err) : rc;
-    return rc == 0 ? atoll__spans_make(&x->coarse, &x->dag, stage, &x->spans_coarse, err) : rc;
+    x->sets_max = x->sets_max ? x->sets_max : LATTICE_SETS;
+    return rc == 0 ? atoll__exact_cuts(x, err) : rc;
 }
 
 /* ---------------------------------------------------------------- best so far */
@@ -174,21 +152,22 @@ static double plain_lower_us(const struct atoll__exact *x)
     return x->objective == ATOLL_OBJECTIVE_LATENCY ? us : us / tpus;
 }
 
-/* The bound of a single search with every width of stage allowed and nothing running beside: below
- * that of any round, for rounds that found no work left to spend. */
+/* The bound of a single search with every width of stage allowed and nothing running beside, on
+ * every cut or on the relaxed model: below that of any round. */
 static int relaxed_lower_us(struct atoll__exact *x, double *lower_us, struct atoll_err *err)
 {
     *lower_us = plain_lower_us(x);
-    if (!x->full.complete) {
+    if (!x->full.complete && !x->is_glued) {
         return 0;
     }
     struct atoll__search s = x->template;
     s.replicas_max = s.tpus;
-    s.lattice = &x->full;
-    s.spans = &x->spans_full;
+    s.lattice = x->is_glued ? &x->relaxed : &x->full;
+    s.spans = x->is_glued ? &x->spans_relaxed : &x->spans_full;
     s.goal = goal_of(x);
     const int rc = atoll__search_bounds(&s, err);
-    *lower_us = rc == 0 ? s.lower_us : *lower_us;
+    const bool latency = x->objective == ATOLL_OBJECTIVE_LATENCY;
+    *lower_us = fmax(*lower_us, rc == 0 ? s.lower_us + (latency ? x->glued_work_us : 0) : 0);
     atoll__search_finish(&s);
     return rc;
 }
@@ -202,13 +181,17 @@ static double lower_value(const struct atoll__exact *x, double lower_us)
 }
 
 /* Notes what a round on the full lattice has shown: nothing below its bound, and, when it looked at
- * everything, nothing below the best value. */
-static void note_bound(struct atoll__exact *x, const struct atoll__search *s, bool cut_short)
+ * everything, nothing below `seen`. */
+static void note_bound(struct atoll__exact *x, const struct atoll__search *s, bool cut_short,
+                       double seen)
 {
-    const double lower = lower_value(x, x->full.complete ? s->lower_us : plain_lower_us(x));
+    double lower = lower_value(x, x->full.complete ? s->lower_us : plain_lower_us(x));
+    lower = fmax(lower, x->round_lower);
     /* One TPU has one segmentation, on any lattice. */
-    const bool complete = (x->full.complete || x->template.tpus == 1) && !cut_short;
-    x->lower = fmin(x->lower, complete || lower > x->value ? x->value : lower);
+    if ((x->full.complete || x->template.tpus == 1) && !cut_short) {
+        lower = fmax(lower, seen);
+    }
+    x->lower = fmin(x->lower, fmin(lower, x->value));
 }
 
 /* What a round has used of the work allowed is gone; 1 left means none. */
@@ -221,7 +204,7 @@ static void use_steps(struct atoll__exact *x, uint64_t steps)
 /* ------------------------------------------------------------------- latency */
 
 static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, double extra_us,
-                     struct atoll__search *s, struct atoll_err *err)
+                     const double *others_rate, struct atoll__search *s, struct atoll_err *err)
 {
     *s = x->template;
     s->replicas_max = replicas_max;
@@ -230,6 +213,7 @@ static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, d
     s->spans = full ? &x->spans_full : &x->spans_coarse;
     s->memo = full ? &x->memo_full : &x->memo_coarse;
     s->goal = goal_of(x);
+    s->others_rate = others_rate;
     const int rc = atoll__search_run(s, err);
     use_steps(x, s->steps);
     return rc;
@@ -238,7 +222,7 @@ static int search_on(struct atoll__exact *x, bool full, uint32_t replicas_max, d
 static int latency_round(struct atoll__exact *x, bool full, struct atoll_err *err)
 {
     struct atoll__search s;
-    int rc = search_on(x, full, 1, 0, &s, err);
+    int rc = search_on(x, full, 1, 0, NULL, &s, err);
     uint32_t best = ATOLL__LABEL_NONE;
     for (uint32_t k = 1; rc == 0 && k <= s.tpus; k++) { /* few TPUs first: a tie leaves TPUs free */
         for (uint32_t i = atoll__search_final(&s, k); i != ATOLL__LABEL_NONE;
@@ -254,7 +238,7 @@ static int latency_round(struct atoll__exact *x, bool full, struct atoll_err *er
         rc = keep_label(x, &s, best, err);
     }
     if (full) {
-        note_bound(x, &s, s.cut_short);
+        note_bound(x, &s, s.cut_short, x->value);
     }
     atoll__search_finish(&s);
     return rc;
@@ -279,16 +263,21 @@ struct atoll__mix_item atoll__exact_item(const struct atoll__exact *x, const dou
     };
 }
 
+static struct atoll__mix_goal mix_goal(const struct atoll__exact *x, uint32_t streams)
+{
+    return (struct atoll__mix_goal){.tpus = x->draft->tpus,
+                                    .streams_max = streams,
+                                    .objective = x->objective,
+                                    .waiting_mw = waiting_mw(x),
+                                    .steps_max = MIX_STEPS,
+                                    .best = x->value};
+}
+
 int atoll__exact_best_mix(struct atoll__exact *x, const struct atoll__mix_item *items, uint32_t n,
                           uint32_t streams, struct atoll__mix *mix, bool *better,
                           struct atoll_err *err)
 {
-    const struct atoll__mix_goal goal = {.tpus = x->draft->tpus,
-                                         .streams_max = streams,
-                                         .objective = x->objective,
-                                         .waiting_mw = waiting_mw(x),
-                                         .steps_max = MIX_STEPS,
-                                         .best = x->value};
+    const struct atoll__mix_goal goal = mix_goal(x, streams);
     const int rc = atoll__mix_best(items, n, &goal, mix, err);
     use_steps(x, mix->steps);
     *better = false;
@@ -319,13 +308,30 @@ static uint32_t list_finals(const struct atoll__exact *x, const struct atoll__se
     return n;
 }
 
-static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, bool again,
-                      struct atoll_err *err)
+/* What a round that looked at all pipelines proves. Where something shared can be overloaded, a
+ * slower pipeline, which the search does not keep, may be the better partner of another. */
+static double seen_value(struct atoll__exact *x, const struct atoll__mix_item *items, uint32_t n,
+                         uint32_t streams, const struct atoll__mix *mix)
+{
+    if (!mix->binds) {
+        return x->value;
+    }
+    const struct atoll__mix_goal goal = mix_goal(x, streams);
+    uint64_t steps = 0;
+    const double lower = atoll__mix_lower(items, n, &goal, &steps);
+    use_steps(x, steps);
+    return lower;
+}
+
+/* One number of streams; others_rate: what may run beside a pipeline, NULL: not known. *again: with
+ * the new value to beat, few pipelines or none are left that could overload anything. */
+static int search_rate(struct atoll__exact *x, bool full, uint32_t streams,
+                       const double *others_rate, bool last, bool *again, struct atoll_err *err)
 {
     struct atoll__search s;
     struct atoll__mix mix = {.n = 0};
     bool better = false;
-    int rc = search_on(x, full, streams, x->copy_us * (streams - 1), &s, err);
+    int rc = search_on(x, full, streams, x->copy_us * (streams - 1), others_rate, &s, err);
     const uint32_t n = rc == 0 ? list_finals(x, &s, NULL) : 0;
     struct atoll__mix_item *items = atoll_calloc((size_t)n + 1, sizeof *items);
     if (rc == 0 && !items) {
@@ -338,14 +344,70 @@ static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, bool 
     for (uint32_t i = 0; rc == 0 && better && i < mix.n; i++) {
         rc = keep_label(x, &s, items[mix.items[i]].source, err);
     }
-    /* With the new value to beat, few pipelines or none are left that could overload anything. */
-    const bool repeat = rc == 0 && full && better && mix.binds && !again;
-    if (full && !repeat) {
-        note_bound(x, &s, s.cut_short || mix.cut_short || mix.binds);
+    *again = rc == 0 && full && better && mix.binds && !last;
+    if (rc == 0 && full && !*again) {
+        note_bound(x, &s, s.cut_short || mix.cut_short, seen_value(x, items, n, streams, &mix));
     }
     atoll_free(items);
     atoll__search_finish(&s);
-    return repeat ? rate_round(x, full, streams, true, err) : rc;
+    return rc;
+}
+
+/* What others may give beside a pipeline, and the round's bound: from the widths of one stream, or,
+ * where those leave much open, from widths of the round's own. */
+static int bound_round(struct atoll__exact *x, uint32_t streams, double *others_rate,
+                       struct atoll_err *err)
+{
+    double lower_us;
+    atoll__exact_rates(x, &x->widths, streams, others_rate, &lower_us);
+    x->round_lower = lower_value(x, lower_us);
+    if (streams == 1 || x->round_lower > x->value * (x->is_glued ? 1 : 1 - REFINE_FRAC)) {
+        return 0;
+    }
+    struct atoll__exact_widths own;
+    const struct atoll__goal goal = goal_of(x);
+    const int rc = atoll__exact_make_widths(x, &goal, streams, &own, err);
+    if (rc == 0) {
+        atoll__exact_rates(x, &own, streams, others_rate, &lower_us);
+        x->round_lower = fmax(x->round_lower, lower_value(x, lower_us));
+    }
+    return rc;
+}
+
+static int rate_round(struct atoll__exact *x, bool full, uint32_t streams, struct atoll_err *err)
+{
+    double others_rate[ATOLL_TPUS_MAX + 1];
+    const bool known = full && x->widths.n > 0;
+    int rc = known ? bound_round(x, streams, others_rate, err) : 0;
+    if (rc == 0 && known && x->round_lower >= x->value) {
+        x->lower = fmin(x->lower, x->value);
+        return 0;
+    }
+    bool again = false;
+    rc = rc ? rc : search_rate(x, full, streams, known ? others_rate : NULL, false, &again, err);
+    if (rc == 0 && again) {
+        rc = search_rate(x, full, streams, known ? others_rate : NULL, true, &again, err);
+    }
+    return rc;
+}
+
+/* No work is left to spend on the rounds not done: what their floors say. */
+static int note_rest(struct atoll__exact *x, const bool *done, struct atoll_err *err)
+{
+    double others_rate[ATOLL_TPUS_MAX + 1], lower_us = 0;
+    int rc = 0;
+    if (x->widths.n == 0) {
+        rc = relaxed_lower_us(x, &lower_us, err);
+        x->lower = fmin(x->lower, lower_value(x, lower_us));
+        return rc;
+    }
+    for (uint32_t n = 1; n <= x->draft->tpus; n++) {
+        if (!done[n]) {
+            atoll__exact_rates(x, &x->widths, n, others_rate, &lower_us);
+            x->lower = fmin(x->lower, lower_value(x, lower_us));
+        }
+    }
+    return rc;
 }
 
 /* The number of streams not yet done that looked best at block boundaries; 0: all are done. */
@@ -367,20 +429,19 @@ static int rate_rounds(struct atoll__exact *x, bool full, struct atoll_err *err)
     bool done[ATOLL_TPUS_MAX + 1] = {false};
     int rc = 0;
     if (x->copy_us <= 0) {
-        return rate_round(x, full, x->draft->tpus, false, err);
+        return rate_round(x, full, x->draft->tpus, err);
+    }
+    if (full && (x->full.complete || x->is_glued) && isfinite(x->value)) {
+        const struct atoll__goal goal = goal_of(x);
+        rc = atoll__exact_make_widths(x, &goal, 1, &x->widths, err);
     }
     uint32_t n = next_streams(x, done);
     while (rc == 0 && n > 0 && !(x->template.steps_max == 1 && x->n_best > 0)) {
-        rc = rate_round(x, full, n, false, err);
+        rc = rate_round(x, full, n, err);
         done[n] = true;
         n = next_streams(x, done);
     }
-    if (rc == 0 && n > 0 && full) { /* no work left to spend on the rounds left */
-        double lower_us;
-        rc = relaxed_lower_us(x, &lower_us, err);
-        x->lower = fmin(x->lower, lower_value(x, lower_us));
-    }
-    return rc;
+    return rc == 0 && n > 0 && full ? note_rest(x, done, err) : rc;
 }
 
 /* ------------------------------------------------------------------- strategy */
@@ -391,6 +452,9 @@ static int solve(struct atoll__exact *x, struct atoll_err *err)
     if (x->objective == ATOLL_OBJECTIVE_LATENCY) {
         rc = atoll__exact_vendor_round(x, 1, err);
         rc = rc == 0 ? latency_round(x, false, err) : rc;
+        if (rc == 0 && x->is_glued) {
+            rc = relaxed_lower_us(x, &x->round_lower, err);
+        }
         return rc == 0 ? latency_round(x, true, err) : rc;
     }
     for (uint32_t streams = 1; rc == 0 && streams <= x->draft->tpus; streams++) {

@@ -16,6 +16,15 @@ struct atoll__exact_candidate {
     uint32_t n_stages;
 };
 
+/** Least intervals, from floors, of pipelines whose stages have up to w replicas, with `streams` in
+ * all side by side. INFINITY: none is part of a plan better than the best known when they were
+ * made. */
+struct atoll__exact_widths {
+    uint32_t n, streams;                                 ///< n = 0: not made
+    uint32_t w[ATOLL_TPUS_MAX];                          ///< ascending
+    double least_us[ATOLL_TPUS_MAX][ATOLL_TPUS_MAX + 1]; ///< by width and TPUs
+};
+
 struct atoll__exact {
     struct atoll__plan_draft *draft;
     uint32_t model;
@@ -24,12 +33,19 @@ struct atoll__exact {
     struct atoll__plan_keep keep;
     enum atoll__floor_kind floor_kind; ///< the figure that the objective rests on; BOTH: any
     struct atoll__dag dag;
+    uint32_t sets_max; ///< down-sets at most: pairs of them are looked at
     struct atoll__lattice full, coarse;
     struct atoll__spans spans_full, spans_coarse;
+    bool is_glued;                 ///< then `relaxed` bounds what other cuts could give
+    struct atoll__lattice relaxed; ///< the cuts of `full`, glued operators at no cost
+    struct atoll__spans spans_relaxed;
+    double glued_work_us; ///< of the glued operators; a latency holds it wherever they are
     struct atoll__memo memo_full, memo_coarse;
     struct atoll__search template;
     double copy_us;
+    struct atoll__exact_widths widths;       ///< of one stream
     double coarse_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
+    double round_lower; ///< no plan of the round at hand has less, from bounds made before it
     double lower; ///< no plan has less than this: least bound of the rounds on the full lattice
     struct atoll_arena arena; ///< of the best plan's stages
     struct atoll__exact_candidate best[ATOLL_TPUS_MAX];
@@ -57,6 +73,16 @@ struct atoll__mix_item atoll__exact_item(const struct atoll__exact *x, const dou
 int atoll__exact_best_mix(struct atoll__exact *x, const struct atoll__mix_item *items, uint32_t n,
                           uint32_t streams, struct atoll__mix *mix, bool *better,
                           struct atoll_err *err);
+/** Every down-set of x->dag, or as many as sets_max allows: fills the lattices and their spans. */
+int atoll__exact_cuts(struct atoll__exact *x, struct atoll_err *err);
+/** Fills widths for a goal, where the full lattice is complete or there is a relaxed one. */
+int atoll__exact_make_widths(struct atoll__exact *x, const struct atoll__goal *goal,
+                             uint32_t streams, struct atoll__exact_widths *out,
+                             struct atoll_err *err);
+/** With `streams` in all, not fewer than those of the widths: the most inferences per us that
+ * others can give beside a pipeline, by TPUs, and the least interval of all together. */
+void atoll__exact_rates(const struct atoll__exact *x, const struct atoll__exact_widths *widths,
+                        uint32_t streams, double *others_rate, double *lower_us);
 /** Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
  * So the result is never worse than those rivals, and the later rounds have something to beat. */
 int atoll__exact_vendor_round(struct atoll__exact *x, uint32_t streams, struct atoll_err *err);

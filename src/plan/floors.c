@@ -16,6 +16,12 @@
 /* A fully connected layer of few outputs counts 64 rows when cached and down to 16 when streamed.
  */
 #define DENSE_STREAM_FRAC 0.25
+/* Prices of the cache, as parts of the time of a byte on the link. Without a limit of its size, the
+ * cache would save each layer e = max(0, stream - work). With room for c bytes it saves at most
+ * t c + sum of max(0, e - t b) for any price t, so what streams takes at least the sum of
+ * min(e, t b) - t c: the dual of a knapsack. The best price is the saving per byte of the last
+ * layer that still fits. */
+static const double prices[ATOLL_FLOOR_PRICES] = {0.85, 0.7, 0.5};
 /* Energy where the profile lets some state draw less than idle: bounds nothing. */
 #define NO_FLOOR_MJ (-1e12)
 
@@ -85,6 +91,7 @@ struct source {
     const struct atoll_layer **layer;     ///< of each operator; NULL: on the CPU
     double base_bytes, instruction_bytes; ///< instructions: of any segment, of one operator
     double cache_bytes;                   ///< the most that a segment keeps on chip
+    double image_excess_bytes; ///< so much less where it reads the image that the graph is given
 };
 
 static bool on_cpu(const struct source *s, uint32_t op)
@@ -92,19 +99,24 @@ static bool on_cpu(const struct source *s, uint32_t op)
     return s->layer[op] == NULL;
 }
 
-/* Tensors that the operator makes and somebody reads, or the caller gets. */
-static uint32_t count_outputs(const struct atoll_model *m, const struct atoll_op *o,
-                              bool *to_caller)
+/* Tensors that the operator makes and somebody reads. `always`: the caller gets one, or the CPU,
+ * and so it leaves the TPU wherever the cuts are. */
+static uint32_t count_outputs(const struct source *s, const struct atoll_op *o, bool *always)
 {
+    const struct atoll_model *m = s->m;
     uint32_t n = 0;
-    *to_caller = false;
+    *always = false;
     for (uint32_t i = 0; i < o->n_outputs; i++) {
+        const struct atoll_tensor *t = o->outputs[i] < 0 ? NULL : &m->tensors[o->outputs[i]];
         bool leaves = false;
         for (uint32_t j = 0; j < m->n_outputs; j++) {
             leaves = leaves || m->outputs[j] == o->outputs[i];
         }
-        *to_caller = *to_caller || leaves;
-        n += o->outputs[i] >= 0 && (leaves || m->tensors[o->outputs[i]].n_consumers > 0);
+        for (uint32_t j = 0; t && j < t->n_consumers; j++) {
+            leaves = leaves || on_cpu(s, t->consumers[j]);
+        }
+        *always = *always || leaves;
+        n += t && (leaves || t->n_consumers > 0);
     }
     return n;
 }
@@ -136,44 +148,68 @@ static void add_boundary(const struct source *s, uint32_t op, const struct rates
 {
     const struct atoll_op *o = &s->m->ops[op];
     const struct atoll_stage_cost *alone = &s->alone[op];
-    bool to_caller;
-    const uint32_t outputs = count_outputs(s->m, o, &to_caller);
+    bool always;
+    const uint32_t outputs = count_outputs(s, o, &always);
     const double read_us = (double)alone->output_bytes * r->out_us_per_byte +
                            (double)alone->output_px * r->out_us_per_px;
     if (outputs == 1) {
-        *always_us += to_caller ? read_us : 0;
-        f->output_us = to_caller ? 0 : read_us;
+        *always_us += always ? read_us : 0;
+        f->output_us = always ? 0 : read_us;
         f->input_us = o->n_outputs == 1 ? sent_us(s, o, r) : 0;
     }
     bool only_given = true;
     double given_bytes = 0;
     for (uint32_t i = 0; i < o->n_inputs; i++) {
         const struct atoll_tensor *t = o->inputs[i] < 0 ? NULL : &s->m->tensors[o->inputs[i]];
-        only_given =
-            only_given && (!t || t->is_constant || (t->producer < 0 && t->n_consumers == 1));
-        given_bytes +=
-            t && !t->is_constant && t->producer < 0 && t->n_consumers == 1 ? (double)t->bytes : 0;
+        const bool given = t && !t->is_constant && t->n_consumers == 1 &&
+                           (t->producer < 0 || on_cpu(s, (uint32_t)t->producer));
+        only_given = only_given && (!t || t->is_constant || given);
+        given_bytes += given ? (double)t->bytes : 0;
     }
     given_bytes = only_given ? (double)alone->input_bytes : given_bytes;
     *always_us += given_bytes * r->in_us_per_byte;
 }
 
+/* Where a segment that holds the operator keeps less, its parameters weigh so much more. */
+static double excess_bytes(const struct source *s, uint32_t op)
+{
+    const struct atoll_op *o = &s->m->ops[op];
+    for (uint32_t i = 0; i < o->n_inputs && s->m->n_inputs == 1; i++) {
+        if (o->inputs[i] == s->m->inputs[0] && s->m->tensors[o->inputs[i]].n_consumers == 1) {
+            return s->image_excess_bytes;
+        }
+    }
+    return 0;
+}
+
 static struct atoll_floor floor_of(const struct source *s, uint32_t op, const struct rates *r)
 {
     const struct atoll_layer *l = s->layer[op];
-    if (!l) {
-        return (struct atoll_floor){.work_us = s->alone[op].cpu_us,
-                                    .stream_us = s->alone[op].cpu_us};
-    }
     struct atoll_floor f = {0};
+    if (!l) {
+        f.work_us = f.stream_us = s->alone[op].cpu_us;
+        for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+            f.stream_at_us[i] = f.work_us;
+        }
+        return f;
+    }
     const bool dense = s->m->ops[op].code == ATOLL_OP_FULLY_CONNECTED;
     const double stream_bytes = (double)l->packed_bytes * (dense ? DENSE_STREAM_FRAC : 1);
     const double compute_us = l->cycles * r->us_per_cycle;
     double always_us = s->instruction_bytes * r->in_us_per_byte;
     add_boundary(s, op, r, &f, &always_us);
+    f.calls = 1;
     f.work_us = compute_us + always_us;
-    f.stream_us = fmax(compute_us, stream_bytes * r->stream_us_per_byte) + always_us;
-    f.parameter_bytes = (double)l->packed_bytes;
+    const double excess = excess_bytes(s, op);
+    f.stream_us = fmax(compute_us, stream_bytes * r->stream_us_per_byte) + always_us +
+                  excess * r->stream_us_per_byte;
+    f.parameter_bytes = (double)l->packed_bytes + excess;
+    for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+        const double price_us = prices[i] * r->stream_us_per_byte;
+        const double saved_us = fmax(0, stream_bytes * r->stream_us_per_byte - compute_us);
+        f.stream_at_us[i] =
+            f.work_us + fmin(saved_us, price_us * (double)l->packed_bytes) + price_us * excess;
+    }
     f.active_mj = (r->compute_mw * compute_us + r->moving_mw * always_us) * 1e-6 +
                   r->mj_per_mac * (double)l->macs;
     f.active_mj = r->powered ? f.active_mj : NO_FLOOR_MJ;
@@ -186,12 +222,12 @@ static struct atoll_floor stage_of(const struct source *s, const struct atoll_bo
     struct atoll_floor f = {.stream_us = s->cache_bytes * r->stream_us_per_byte,
                             .parameter_bytes = s->cache_bytes,
                             .overflow_us = b->stream_us.value};
-    /* A stage of CPU operators alone makes no call of a TPU; what runs on the CPU draws no power.
-     */
-    if (s->p->cpu_ops == 0) {
-        f.work_us = call_us + s->base_bytes * r->in_us_per_byte;
-        f.moving_mj_per_us = r->powered ? r->moving_mw * 1e-6 : 0;
+    for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+        f.stream_at_us[i] = prices[i] * f.stream_us;
     }
+    /* A stage of CPU operators alone makes no call of a TPU. */
+    f.call_us = call_us + s->base_bytes * r->in_us_per_byte;
+    f.moving_mj_per_us = r->powered ? r->moving_mw * 1e-6 : 0;
     return f;
 }
 
@@ -203,26 +239,20 @@ static bool on_array(int32_t code)
            code == ATOLL_OP_TRANSPOSE_CONV;
 }
 
-/* The most that a segment keeps: the largest budget of the cost room's table. That of segments
- * without convolutions counts only where they hold more than the others may keep. */
+/* The most that a segment keeps. Without convolutions it may keep more than with them, which counts
+ * only where it holds so much. */
 static void find_cache(struct source *s)
 {
-    size_t n;
-    const struct atoll_constant *c = atoll_constants(&n);
-    double array_bytes = 0, dense_bytes = 0, other_bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double bytes = atoll_cost_constant(s->cost, c[i].name) * MIB;
-        if (strcmp(c[i].name, "budget_dense_mib") == 0) {
-            dense_bytes = bytes;
-        } else if (strncmp(c[i].name, "budget_", strlen("budget_")) == 0) {
-            array_bytes = fmax(array_bytes, bytes);
-        }
-    }
+    const double array_bytes = atoll_cost_most_kept_bytes(s->cost, true, false);
+    const double other_bytes = atoll_cost_most_kept_bytes(s->cost, false, false);
+    const double image_bytes = atoll_cost_most_kept_bytes(s->cost, true, true);
+    double held_bytes = 0; /* by operators that are no convolutions */
     for (uint32_t i = 0; i < s->p->n_layers; i++) {
         const struct atoll_layer *l = &s->p->layers[i];
-        other_bytes += on_array(s->m->ops[l->op].code) ? 0 : (double)l->packed_bytes;
+        held_bytes += on_array(s->m->ops[l->op].code) ? 0 : (double)l->packed_bytes;
     }
-    s->cache_bytes = other_bytes > array_bytes ? fmax(array_bytes, dense_bytes) : array_bytes;
+    s->cache_bytes = held_bytes > array_bytes ? fmax(array_bytes, other_bytes) : array_bytes;
+    s->image_excess_bytes = held_bytes > image_bytes ? 0 : fmax(0, s->cache_bytes - image_bytes);
 }
 
 /* A program has so many bytes of instructions, and so many more for each operator at least. */
@@ -255,15 +285,21 @@ static int cost_alone(struct atoll__planner *pl, struct source *s, struct atoll_
 static struct atoll_floor lesser(const struct atoll_floor *service,
                                  const struct atoll_floor *latency)
 {
-    return (struct atoll_floor){
+    struct atoll_floor f = {
         .work_us = fmin(service->work_us, latency->work_us),
         .stream_us = fmin(service->stream_us, latency->stream_us),
         .active_mj = service->active_mj,
         .parameter_bytes = service->parameter_bytes,
         .output_us = fmin(service->output_us, latency->output_us),
         .input_us = fmin(service->input_us, latency->input_us),
+        .calls = service->calls,
+        .call_us = fmin(service->call_us, latency->call_us),
         .overflow_us = service->overflow_us,
     };
+    for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+        f.stream_at_us[i] = fmin(service->stream_at_us[i], latency->stream_at_us[i]);
+    }
+    return f;
 }
 
 static void fill_floors(struct atoll__planner *pl, const struct source *s,
@@ -281,6 +317,7 @@ static void fill_floors(struct atoll__planner *pl, const struct source *s,
                                atoll_board_drive(q->board, &q->use, drives[k])->call_us.value);
     }
     for (uint32_t v = 0; v < s->m->n_ops; v++) {
+        f->ops[ATOLL__FLOOR_LATENCY][v].active_mj = f->ops[ATOLL__FLOOR_SERVICE][v].active_mj;
         f->ops[ATOLL__FLOOR_BOTH][v] =
             lesser(&f->ops[ATOLL__FLOOR_SERVICE][v], &f->ops[ATOLL__FLOOR_LATENCY][v]);
     }

@@ -94,7 +94,11 @@ static void lattice_join(struct atoll__lattice *l, const struct atoll__dag *g,
     struct atoll_floor *a = &l->sum[l->n];
     a->work_us += floors[v].work_us;
     a->stream_us += floors[v].stream_us;
+    for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+        a->stream_at_us[i] += floors[v].stream_at_us[i];
+    }
     a->parameter_bytes += floors[v].parameter_bytes;
+    a->calls += floors[v].calls;
     a->active_mj += floors[v].active_mj;
     l->cross[l->n] = cross;
     l->crossing[l->n] = crossing;
@@ -131,6 +135,8 @@ static bool same_set(const struct atoll__lattice *l, uint32_t a, uint32_t b)
 struct level {
     uint32_t *table; ///< open addressing: 1 + index of a set, 0 empty
     uint32_t mask;
+    uint32_t *slots; ///< those in use, to be emptied for the next level
+    uint32_t n_slots;
 };
 
 /* Finds set number `i` among this level's; true when it was there already. */
@@ -140,6 +146,7 @@ static bool level_add(struct level *t, const struct atoll__lattice *l, uint32_t 
     for (uint32_t slot = (uint32_t)h & t->mask;; slot = (slot + 1) & t->mask) {
         if (t->table[slot] == 0) {
             t->table[slot] = i + 1;
+            t->slots[t->n_slots++] = slot;
             return false;
         }
         if (same_set(l, t->table[slot] - 1, i)) {
@@ -249,8 +256,45 @@ static int level_next(struct atoll__lattice *l, const struct atoll__dag *g,
     return 0;
 }
 
+static void level_clear(struct level *t)
+{
+    for (uint32_t i = 0; i < t->n_slots; i++) {
+        t->table[t->slots[i]] = 0;
+    }
+    t->n_slots = 0;
+}
+
+static int build_levels(struct atoll__lattice *l, const struct atoll__dag *g,
+                        const struct atoll_floor *floors, uint32_t width, uint32_t sets_max,
+                        struct level *t, struct atoll_err *err)
+{
+    int rc = lattice_reserve(l, 1, err);
+    if (rc != 0) {
+        return rc;
+    }
+    memset(l->bits, 0, l->words * sizeof *l->bits);
+    l->size[0] = 0;
+    l->sum[0] = (struct atoll_floor){0};
+    l->cross[0] = 0;
+    l->crossing[0] = 0;
+    l->n = 1;
+    for (uint32_t begin = 0, level = 0; level < g->n_atoms && rc == 0; level++) {
+        const uint32_t end = l->n;
+        level_clear(t);
+        rc = level_next(l, g, floors, begin, end, t, err);
+        rc = rc == 0 ? level_trim(l, end, width, err) : rc;
+        if (sets_max > 0 && l->n > sets_max) {
+            l->complete = false;
+            break;
+        }
+        begin = end;
+    }
+    return rc;
+}
+
 int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
-                         uint32_t width, struct atoll__lattice *l, struct atoll_err *err)
+                         uint32_t width, uint32_t sets_max, struct atoll__lattice *l,
+                         struct atoll_err *err)
 {
     memset(l, 0, sizeof *l);
     l->n_ops = g->n;
@@ -261,35 +305,15 @@ int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *f
         t.mask *= 2;
     }
     t.table = atoll_calloc(t.mask, sizeof *t.table);
+    t.slots = atoll_calloc(t.mask, sizeof *t.slots);
     t.mask--;
-    int rc =
-        t.table == NULL ? atoll_fail_nomem(err, "down-sets", t.mask) : lattice_reserve(l, 1, err);
+    const int rc = t.table && t.slots ? build_levels(l, g, floors, width, sets_max, &t, err)
+                                      : atoll_fail_nomem(err, "down-sets", t.mask);
+    atoll_free(t.table);
+    atoll_free(t.slots);
     if (rc != 0) {
-        goto fail;
+        atoll__lattice_finish(l);
     }
-    memset(l->bits, 0, l->words * sizeof *l->bits);
-    l->size[0] = 0;
-    l->sum[0] = (struct atoll_floor){0};
-    l->cross[0] = 0;
-    l->crossing[0] = 0;
-    l->n = 1;
-    for (uint32_t begin = 0, level = 0; level < g->n_atoms; level++) {
-        const uint32_t end = l->n;
-        memset(t.table, 0, ((size_t)t.mask + 1) * sizeof *t.table);
-        rc = level_next(l, g, floors, begin, end, &t, err);
-        if (rc == 0) {
-            rc = level_trim(l, end, width, err);
-        }
-        if (rc != 0) {
-            goto fail;
-        }
-        begin = end;
-    }
-    atoll_free(t.table);
-    return 0;
-fail:
-    atoll_free(t.table);
-    atoll__lattice_finish(l);
     return rc;
 }
 

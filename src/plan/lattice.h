@@ -52,9 +52,11 @@ struct atoll__lattice {
     uint32_t n_cap;
 };
 /** Builds level by level (level = number of atoms). A level of more than `width` sets keeps the
- *  prefix of the file order and those that send the fewest bytes; then `complete` is false. */
+ *  prefix of the file order and those that send the fewest bytes; then `complete` is false. With
+ *  sets_max > 0 it ends, not complete and of no use, as soon as there are more sets. */
 int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *floors,
-                         uint32_t width, struct atoll__lattice *l, struct atoll_err *err);
+                         uint32_t width, uint32_t sets_max, struct atoll__lattice *l,
+                         struct atoll_err *err);
 /** A part of `l` that is quick to search and seldom far from the best: the sets that one operator's
  *  output leaves (block boundaries), and where those are few, of each of `bins` equal shares of the
  *  work the set that sends the fewest bytes. With the empty and the full set. */

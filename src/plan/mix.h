@@ -40,6 +40,12 @@ struct atoll__mix {
     uint64_t steps;   ///< work done
     bool cut_short;   ///< the limit ended it: a better mix of these items may exist
 };
+/** No mix has less than this (us per inference, or mJ) when each of its pipelines is in nothing
+ * better than some item: not in rate, loads per inference, energy per inference, streams or TPUs.
+ * Those pipelines may be slower than any item, which lowers their loads. Below `goal->best` it is
+ * tight where one of the shared things bounds. *steps grows by the work done. */
+double atoll__mix_lower(const struct atoll__mix_item *items, uint32_t n_items,
+                        const struct atoll__mix_goal *goal, uint64_t *steps);
 /** The best mix; n = 0 when no item fits, or none is better than goal->best. */
 int atoll__mix_best(const struct atoll__mix_item *items, uint32_t n_items,
                     const struct atoll__mix_goal *goal, struct atoll__mix *out,

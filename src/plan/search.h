@@ -90,7 +90,8 @@ struct atoll__search {
     bool resident;            ///< no stage may stream
     struct atoll__memo *memo; ///< costs of segments of this lattice; shared by searches on it
     struct atoll__goal goal;
-    const double *others_rate; ///< [K+1] most inferences per us of pipelines beside on j TPUs; NULL
+    const double *others_rate; ///< [K+1] the most inferences per us that pipelines beside one can
+                               ///< give on j TPUs; NULL: what this search's own pipelines can
     uint64_t deadline_ns;      ///< atoll_now_ns() at which to stop; 0: none
     uint64_t steps_max;        ///< work to do at most: labels made or compared; 0: no limit
     /* results */
@@ -107,8 +108,9 @@ struct atoll__search {
         *left_us; ///< [n sets][K+1] least that is left on m TPUs: slowest stage, or sum of stages
     double *below_us; ///< [n sets][K+1] a label there pays only below this: slowest stage, latency
     double rate_of[ATOLL_TPUS_MAX + 1]; ///< most inferences per us of any mix on j TPUs
-    double limit_us[ATOLL_TPUS_MAX +
-                    1]; ///< THROUGHPUT, ENERGY: slowest stage that still pays on k TPUs
+    /** THROUGHPUT, ENERGY: the slowest stage that still pays on k TPUs; first from the work alone,
+     * and there left_us ends. */
+    double first_limit_us[ATOLL_TPUS_MAX + 1], limit_us[ATOLL_TPUS_MAX + 1];
 };
 /** Least time of the operators between two sets in up to `stages` stages, summed over the stages,
  * us. */

@@ -223,15 +223,24 @@ static void check_floor(struct subject *s, const struct atoll__planner *pl,
         atoll__planner_floor_of(pl, kind, 0, ops[i], &f);
         sum.work_us += f.work_us;
         sum.stream_us += f.stream_us;
+        for (int k = 0; k < ATOLL_FLOOR_PRICES; k++) {
+            sum.stream_at_us[k] += f.stream_at_us[k];
+        }
         sum.active_mj += f.active_mj;
         sum.parameter_bytes += f.parameter_bytes;
+        sum.calls += f.calls;
     }
     atoll__planner_floor_of(pl, kind, 0, UINT32_MAX, &stage);
+    double stream_us = fmax(sum.work_us, sum.stream_us - stage.stream_us);
+    for (int k = 0; k < ATOLL_FLOOR_PRICES; k++) {
+        stream_us = fmax(stream_us, sum.stream_at_us[k] - stage.stream_at_us[k]);
+    }
     const double beyond_us =
-        fmax(0, sum.stream_us - stage.stream_us - sum.work_us) +
+        stream_us - sum.work_us +
         (sum.parameter_bytes > stage.parameter_bytes * (1 + 1e-12) ? stage.overflow_us : 0) +
         plain_crossing_us(pl, kind, g, stage_of);
-    const double least_us = stage.work_us + sum.work_us + beyond_us;
+    const double call_us = sum.calls > 0 ? stage.call_us : 0;
+    const double least_us = stage.work_us + call_us + sum.work_us + beyond_us;
     struct atoll_stage_cost c;
     struct atoll_err err = {0};
     const struct atoll_use use = {0};

@@ -185,7 +185,7 @@ static double search_best(const struct world *w, uint32_t tpus, uint32_t replica
         floors[v].work_us = w->compute_us[v];
     }
     atoll__dag_set_crossing((struct atoll__dag *)(uintptr_t)&w->g, floors, &stage);
-    assert_int_equal(atoll__lattice_build(&w->g, floors, 1000, &l, NULL), 0);
+    assert_int_equal(atoll__lattice_build(&w->g, floors, 1000, 0, &l, NULL), 0);
     assert_true(l.complete);
     const struct atoll_oracle oracle = {.stage = world_stage, .user = (void *)(uintptr_t)w};
     struct atoll__memo memo = {0}, memo_coarse = {0};
@@ -334,13 +334,13 @@ static void diamond_has_six(void **state)
     const struct atoll_floor none[4] = {{0}};
     assert_int_equal(atoll__dag_of_edges(4, from, to, 4, out, &g, NULL), 0);
     struct atoll__lattice l;
-    assert_int_equal(atoll__lattice_build(&g, none, 100, &l, NULL), 0);
+    assert_int_equal(atoll__lattice_build(&g, none, 100, 0, &l, NULL), 0);
     assert_int_equal(l.n, 6);
     assert_true(l.complete);
     assert_int_equal(l.crossing[1], 1);       /* {a} */
     assert_int_equal(l.crossing[l.n - 2], 2); /* {a, b, c} */
     atoll__lattice_finish(&l);
-    assert_int_equal(atoll__lattice_build(&g, none, 1, &l, NULL), 0);
+    assert_int_equal(atoll__lattice_build(&g, none, 1, 0, &l, NULL), 0);
     assert_false(l.complete);
     assert_int_equal(l.n, 5);
     atoll__lattice_finish(&l);
