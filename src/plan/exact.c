@@ -74,7 +74,7 @@ int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
     if (rc == 0 && x->keep.together) {
         rc = atoll__dag_merge(&x->dag, x->keep.together, err);
     }
-    x->sets_max = x->sets_max ? x->sets_max : LATTICE_SETS;
+    x->sets_max = pl->exact_sets_max ? pl->exact_sets_max : LATTICE_SETS;
     return rc == 0 ? atoll__exact_cuts(x, err) : rc;
 }
 

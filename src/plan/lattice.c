@@ -301,7 +301,8 @@ int atoll__lattice_build(const struct atoll__dag *g, const struct atoll_floor *f
     l->words = (g->n + 63) / 64 + (g->n == 0);
     l->complete = true;
     struct level t = {.mask = 1};
-    while (t.mask < 64 * width) {
+    const uint32_t all = g->n_atoms < 20 ? UINT32_C(4) << g->n_atoms : UINT32_MAX;
+    while (t.mask < 64 * width && t.mask < all) {
         t.mask *= 2;
     }
     t.table = atoll_calloc(t.mask, sizeof *t.table);

@@ -66,6 +66,7 @@ struct atoll__planner {
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
     uint64_t deadline_ns;          ///< 0: none
+    uint32_t exact_sets_max;       ///< down-sets that `exact` looks at, at most; 0: as it likes
     struct atoll__plan_keep *keep; ///< n_models, owned
 };
 

@@ -299,7 +299,10 @@ static void recur_latency(struct atoll__search *s, uint32_t set, double *left)
     for (uint32_t i = s->spans->start[set]; i < s->spans->start[set + 1]; i++) {
         const double *rest = s->left_us + s->spans->to[i] * row;
         const double floor_us = s->spans->floor_us[i];
-        for (uint32_t m = 1; m <= s->tpus && floor_us < left[1]; m++) {
+        if (floor_us >= left[1]) {
+            continue; /* left[1] is the most of all */
+        }
+        for (uint32_t m = 1; m <= s->tpus; m++) {
             left[m] = fmin(left[m], floor_us + rest[m - 1]);
         }
     }

@@ -5,6 +5,7 @@
  * of streams side by side; each objective, with and without floors. The seed is printed; ATOLL_SEED
  * repeats one.
  */
+#include "../../../src/plan/plan_internal.h"
 #include "../../unit/plan/plan_fixture.h"
 
 #include <stdlib.h>
@@ -216,8 +217,9 @@ static void judge_sets(const struct world *w, const struct pipe **set, uint32_t 
     }
 }
 
+/* sets_max: down-sets that the search may look at, 0: all. */
 static double solved(struct world *w, const struct atoll_cost *cost, enum atoll_objective o,
-                     bool floors, bool *proven, double *lower)
+                     bool floors, uint32_t sets_max, bool *proven, double *lower)
 {
     const struct atoll_cost *const models[1] = {cost};
     const struct atoll_oracle oracle = {
@@ -232,9 +234,13 @@ static double solved(struct world *w, const struct atoll_cost *cost, enum atoll_
     q.oracle = &oracle;
     struct atoll_err err = {0};
     struct atoll_plan *p = NULL;
-    if (atoll_plan_solve(&q, &p, &err) || p->skipped) {
+    struct atoll__planner pl;
+    assert_int_equal(atoll__planner_init(&pl, &q, &err), 0);
+    pl.exact_sets_max = sets_max;
+    if (atoll__plan_make(&pl, q.strategy, q.tpus, &p, &err) || p->skipped) {
         fail_msg("%s", p ? p->skipped : err.text);
     }
+    atoll__planner_finish(&pl);
     *proven = p->gap_frac <= 1e-12;
     *lower = p->lower_bound;
     const double value = o == ATOLL_OBJECTIVE_LATENCY      ? p->latency_us
@@ -270,7 +276,7 @@ static void equals_brute_force(void **state)
                 bool proven;
                 double lower;
                 const double found =
-                    solved(&w, cost, (enum atoll_objective)o, floors != 0, &proven, &lower);
+                    solved(&w, cost, (enum atoll_objective)o, floors != 0, 0, &proven, &lower);
                 const bool equal = fabs(found - best[o]) <= 1e-9 * best[o];
                 n_proven += proven;
                 if ((!equal && (proven || !w.shared)) || (!proven && !w.shared) ||
@@ -289,8 +295,53 @@ static void equals_brute_force(void **state)
     print_message("%u of 6000 proven\n", n_proven);
 }
 
+/* With fewer cuts than there are (ranges of operators, operators glued, narrow levels), the plan is
+ * one of those that brute force sees, and the bound is below all of them. */
+static void few_cuts_are_bounded(void **state)
+{
+    (void)state;
+    const char *given = getenv("ATOLL_SEED");
+    const uint64_t seed = given ? strtoull(given, NULL, 10) : 20261124;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    struct atoll_rng r;
+    atoll_rng_seed(&r, seed + 1);
+    double gap = 0;
+    uint32_t n_equal = 0;
+    for (int round = 0; round < 1000; round++) {
+        struct world w;
+        struct atoll_cost *cost = NULL;
+        struct atoll_err err = {0};
+        const struct pipe *set[TPUS_MAX];
+        const struct pipe empty = {.n = 0};
+        double best[3] = {INFINITY, INFINITY, INFINITY};
+        make_world(&w, &r);
+        assert_int_equal(atoll_cost_open(w.model, ATOLL_COMPILER_V16, &cost, &err), 0);
+        n_pipes = 0;
+        list_pipes(&w, 0, &empty);
+        judge_sets(&w, set, 0, 0, 0, best);
+        const uint32_t sets_max = 4 + (uint32_t)atoll_rng_below(&r, 10);
+        for (int o = 0; o < 3; o++) {
+            bool proven;
+            double lower;
+            const double found =
+                solved(&w, cost, (enum atoll_objective)o, true, sets_max, &proven, &lower);
+            if (found < best[o] * (1 - 1e-9) || lower > best[o] * (1 + 1e-9)) {
+                fail_msg("round %d, %s, %u sets: %.12g, brute force %.12g, bound %.12g", round,
+                         atoll_objective_name((enum atoll_objective)o), sets_max, found, best[o],
+                         lower);
+            }
+            n_equal += found <= best[o] * (1 + 1e-9);
+            gap += best[o] > 0 ? (best[o] - lower) / best[o] / 3000 : 0;
+        }
+        atoll_cost_close(&cost);
+        atoll_model_close(&w.model);
+    }
+    print_message("%u of 3000 the best, mean gap of the bound %.3f\n", n_equal, gap);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_brute_force)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_brute_force),
+                                       cmocka_unit_test(few_cuts_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
