@@ -24,7 +24,7 @@
 /* Of one choice of pipelines side by side, which time limits do not end. */
 #define MIX_STEPS 10000000u
 
-void atoll__exact_finish(struct atoll__exact *x)
+void atoll__exact_free_ground(struct atoll__exact *x)
 {
     atoll__memo_finish(&x->memo_full);
     atoll__memo_finish(&x->memo_coarse);
@@ -35,6 +35,12 @@ void atoll__exact_finish(struct atoll__exact *x)
     atoll__lattice_finish(&x->full);
     atoll__lattice_finish(&x->coarse);
     atoll__dag_finish(&x->dag);
+}
+
+void atoll__exact_finish(struct atoll__exact *x)
+{
+    atoll__exact_stash(x);
+    atoll__exact_free_ground(x);
     atoll_arena_finish(&x->arena);
 }
 
@@ -69,6 +75,9 @@ int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err)
     };
     if (rc == 0) {
         atoll__planner_floor_of(pl, x->floor_kind, x->model, UINT32_MAX, &x->template.stage_floor);
+    }
+    if (rc == 0 && atoll__exact_unstash(x)) {
+        return 0;
     }
     rc = rc == 0 ? atoll__dag_of_model(pl->views[x->model].model, &x->dag, err) : rc;
     if (rc == 0 && x->keep.together) {

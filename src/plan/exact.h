@@ -16,13 +16,16 @@ struct atoll__exact_candidate {
     uint32_t n_stages;
 };
 
+/** Widths of stages with a bound of their own, at most. */
+#define ATOLL__EXACT_WIDTHS 16
+
 /** Least intervals, from floors, of pipelines whose stages have up to w replicas, with `streams` in
  * all side by side. INFINITY: none is part of a plan better than the best known when they were
  * made. */
 struct atoll__exact_widths {
-    uint32_t n, streams;                                 ///< n = 0: not made
-    uint32_t w[ATOLL_TPUS_MAX];                          ///< ascending
-    double least_us[ATOLL_TPUS_MAX][ATOLL_TPUS_MAX + 1]; ///< by width and TPUs
+    uint32_t n, streams;                                      ///< n = 0: not made
+    uint32_t w[ATOLL__EXACT_WIDTHS];                          ///< ascending
+    double least_us[ATOLL__EXACT_WIDTHS][ATOLL_TPUS_MAX + 1]; ///< by width and TPUs
 };
 
 struct atoll__exact {
@@ -57,6 +60,11 @@ struct atoll__exact {
  * keep and copy_us. Finish in every case. */
 int atoll__exact_prepare(struct atoll__exact *x, struct atoll_err *err);
 void atoll__exact_finish(struct atoll__exact *x);
+/** Cuts, stages and segment costs: freed, or handed to the planner for its next solve and taken
+ * from there. unstash is false when there is nothing to take. */
+void atoll__exact_free_ground(struct atoll__exact *x);
+void atoll__exact_stash(struct atoll__exact *x);
+bool atoll__exact_unstash(struct atoll__exact *x);
 /** Copies a stage into x->arena. */
 int atoll__exact_keep_stage(struct atoll__exact *x, struct atoll__draft_stage *out,
                             const uint32_t *ops, uint32_t n_ops, uint32_t replicas,

@@ -67,8 +67,12 @@ struct atoll__planner {
     size_t table_cap, table_used;
     uint64_t deadline_ns;          ///< 0: none
     uint32_t exact_sets_max;       ///< down-sets that `exact` looks at, at most; 0: as it likes
+    struct atoll__exact **stash; ///< n_models * ATOLL__FLOOR_KINDS: what `exact` keeps between solves
     struct atoll__plan_keep *keep; ///< n_models, owned
 };
+
+struct atoll__exact;
+void atoll__exact_stash_free(struct atoll__exact **stash, uint32_t n_models);
 
 int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,
                         struct atoll_err *err);

@@ -25,7 +25,9 @@ int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_reque
     pl->views = atoll_calloc(r->n_models, sizeof *pl->views);
     pl->sha256 = atoll_calloc(r->n_models, sizeof *pl->sha256);
     pl->floors = atoll_calloc(r->n_models, sizeof *pl->floors);
-    if (!pl->views || !pl->sha256 || !pl->floors) {
+    pl->stash =
+        atoll_calloc((size_t)r->n_models * ATOLL__FLOOR_KINDS, sizeof(struct atoll__exact *));
+    if (!pl->views || !pl->sha256 || !pl->floors || !pl->stash) {
         atoll__planner_finish(pl);
         return atoll_fail_nomem(err, "the planner's models", r->n_models * sizeof *pl->views);
     }
@@ -52,6 +54,7 @@ void atoll__planner_finish(struct atoll__planner *pl)
             atoll_free(pl->floors[i].ops[k]);
         }
     }
+    atoll__exact_stash_free(pl->stash, pl->request ? pl->request->n_models : 0);
     atoll__plan_keep_free(pl->keep, pl->keep ? pl->request->n_models : 0);
     atoll_free(pl->floors);
     atoll_free(pl->views);
