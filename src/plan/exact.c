@@ -470,7 +470,13 @@ static int solve(struct atoll__exact *x, struct atoll_err *err)
         rc = atoll__exact_vendor_round(x, streams, err);
     }
     rc = rc == 0 ? rate_rounds(x, false, err) : rc;
-    return rc == 0 ? rate_rounds(x, true, err) : rc;
+    rc = rc == 0 ? rate_rounds(x, true, err) : rc;
+    if (rc == 0 && isfinite(x->value) && x->lower < x->value) {
+        double lower;
+        rc = atoll__exact_load_lower(x, waiting_mw(x), &lower, err);
+        x->lower = fmax(x->lower, fmin(lower, x->value));
+    }
+    return rc;
 }
 
 /* A limit that is kept by the search itself has left nothing, or there was no time. */

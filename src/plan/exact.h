@@ -91,6 +91,10 @@ int atoll__exact_make_widths(struct atoll__exact *x, const struct atoll__goal *g
  * others can give beside a pipeline, by TPUs, and the least interval of all together. */
 void atoll__exact_rates(const struct atoll__exact *x, const struct atoll__exact_widths *widths,
                         uint32_t streams, double *others_rate, double *lower_us);
+/** No plan for throughput or energy is below this, because of the host's lock and threads; 0: not
+ * known. waiting_mw: power of the board with all TPUs idle. */
+int atoll__exact_load_lower(struct atoll__exact *x, double waiting_mw, double *lower,
+                            struct atoll_err *err);
 /** Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
  * So the result is never worse than those rivals, and the later rounds have something to beat. */
 int atoll__exact_vendor_round(struct atoll__exact *x, uint32_t streams, struct atoll_err *err);

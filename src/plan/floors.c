@@ -217,7 +217,8 @@ static struct atoll_floor floor_of(const struct source *s, uint32_t op, const st
 }
 
 static struct atoll_floor stage_of(const struct source *s, const struct atoll_board *b,
-                                   const struct rates *r, double call_us)
+                                   const struct rates *r, double call_us,
+                                   const struct atoll_drive_cost *threaded)
 {
     struct atoll_floor f = {.stream_us = s->cache_bytes * r->stream_us_per_byte,
                             .parameter_bytes = s->cache_bytes,
@@ -227,6 +228,8 @@ static struct atoll_floor stage_of(const struct source *s, const struct atoll_bo
     }
     /* A stage of CPU operators alone makes no call of a TPU. */
     f.call_us = call_us + s->base_bytes * r->in_us_per_byte;
+    f.lock_us = threaded->serial_us.value;
+    f.thread_us = threaded->call_us.value;
     f.moving_mj_per_us = r->powered ? r->moving_mw * 1e-6 : 0;
     return f;
 }
@@ -295,6 +298,8 @@ static struct atoll_floor lesser(const struct atoll_floor *service,
         .calls = service->calls,
         .call_us = fmin(service->call_us, latency->call_us),
         .overflow_us = service->overflow_us,
+        .lock_us = service->lock_us,
+        .thread_us = service->thread_us,
     };
     for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
         f.stream_at_us[i] = fmin(service->stream_at_us[i], latency->stream_at_us[i]);
@@ -313,8 +318,9 @@ static void fill_floors(struct atoll__planner *pl, const struct source *s,
         for (uint32_t v = 0; v < s->m->n_ops; v++) {
             f->ops[k][v] = floor_of(s, v, &r);
         }
-        f->stage[k] = stage_of(s, q->board, &r,
-                               atoll_board_drive(q->board, &q->use, drives[k])->call_us.value);
+        f->stage[k] = stage_of(
+            s, q->board, &r, atoll_board_drive(q->board, &q->use, drives[k])->call_us.value,
+            atoll_board_drive(q->board, &q->use, ATOLL_DRIVE_THREADED));
     }
     for (uint32_t v = 0; v < s->m->n_ops; v++) {
         f->ops[ATOLL__FLOOR_LATENCY][v].active_mj = f->ops[ATOLL__FLOOR_SERVICE][v].active_mj;
