@@ -274,11 +274,13 @@ struct atoll__mix_item atoll__exact_item(const struct atoll__exact *x, const dou
 
 static struct atoll__mix_goal mix_goal(const struct atoll__exact *x, uint32_t streams)
 {
+    const uint64_t left = x->template.steps_max;
     return (struct atoll__mix_goal){.tpus = x->draft->tpus,
                                     .streams_max = streams,
                                     .objective = x->objective,
                                     .waiting_mw = waiting_mw(x),
-                                    .steps_max = MIX_STEPS,
+                                    .steps_max = left > 0 && left < MIX_STEPS ? left + 100000
+                                                                              : MIX_STEPS,
                                     .best = x->value};
 }
 

@@ -20,6 +20,7 @@ struct knapsack {
     double most_hz[ATOLL_TPUS_MAX + 1][ATOLL_TPUS_MAX + 1];
     uint64_t steps, steps_max;
     double least_mj; ///< energy above idle of an inference, at least
+    double least_load_s[ATOLL__MIX_SHARED]; ///< of each shared thing that an inference takes, at least
 };
 
 static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
@@ -41,8 +42,15 @@ static void find_most(struct knapsack *k, const struct atoll__mix_item *items, u
                       const struct atoll__mix_goal *g)
 {
     k->least_mj = INFINITY;
+    for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+        k->least_load_s[r] = INFINITY;
+    }
     for (uint32_t i = 0; i < n; i++) {
         k->least_mj = fmin(k->least_mj, items[i].active_mw / items[i].rate_hz);
+        for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+            k->least_load_s[r] =
+                fmin(k->least_load_s[r], items[i].load_frac[r] / items[i].rate_hz);
+        }
     }
     for (uint32_t t = 1; t <= g->tpus; t++) {
         for (uint32_t s = 1; s <= g->streams_max; s++) {
@@ -59,11 +67,27 @@ static void find_most(struct knapsack *k, const struct atoll__mix_item *items, u
     }
 }
 
+/* The most rate of a mix that holds x when others add up to `more_hz`, one shared thing slowing all.
+ * The rate over the load is monotone in what the others add, before the load reaches 1 and after. */
+static double slowed_hz(const struct label *x, int r, double more_hz, double least_load_s)
+{
+    const double load = x->load_frac[r], full = load + more_hz * least_load_s;
+    if (full <= 1) {
+        return x->rate_hz + more_hz;
+    }
+    const double at_one = load < 1 ? x->rate_hz + (1 - load) / least_load_s : x->rate_hz / load;
+    return fmax(at_one, (x->rate_hz + more_hz) / full);
+}
+
 /* Cannot beat what is known, however the TPUs left are used. mW over Hz is mJ. */
 static bool hopeless(const struct knapsack *k, const struct atoll__mix_goal *g,
                      const struct label *x, uint32_t tpus)
 {
-    const double rate_hz = x->rate_hz + k->most_hz[g->tpus - tpus][g->streams_max - x->streams];
+    const double more_hz = k->most_hz[g->tpus - tpus][g->streams_max - x->streams];
+    double rate_hz = x->rate_hz + more_hz;
+    for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
+        rate_hz = fmin(rate_hz, slowed_hz(x, r, more_hz, k->least_load_s[r]));
+    }
     return k->by_energy ? k->least_mj + g->waiting_mw / rate_hz >= g->best
                         : 1e6 / rate_hz >= g->best;
 }
