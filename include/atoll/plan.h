@@ -38,9 +38,9 @@ struct atoll_floor {
     double output_us_per_byte; ///< of a stage only: reading back what it hands to later segments
     double input_us_per_byte;  ///< of a stage only: sending what earlier segments hand to it
     double overflow_us;        ///< of a stage only: added where its parameters cannot all be kept
-    double lock_us, thread_us; ///< of a stage only, where there is a call: under the host's lock, on
-                               ///< one of its threads
-    double moving_mj_per_us;   ///< of a stage only: energy above idle while it sends or streams
+    double lock_us, thread_us; ///< of a stage only, where there is a call: under the host's lock,
+                               ///< on one of its threads
+    double moving_mj_per_us; ///< of a stage only: energy above idle while it sends or streams
 };
 
 /** Where stage costs come from. NULL in a request: the cost room. Tests and measured overrides

@@ -279,8 +279,8 @@ static struct atoll__mix_goal mix_goal(const struct atoll__exact *x, uint32_t st
                                     .streams_max = streams,
                                     .objective = x->objective,
                                     .waiting_mw = waiting_mw(x),
-                                    .steps_max = left > 0 && left < MIX_STEPS ? left + 100000
-                                                                              : MIX_STEPS,
+                                    .steps_max =
+                                        left > 0 && left < MIX_STEPS ? left + 100000 : MIX_STEPS,
                                     .best = x->value};
 }
 

@@ -46,6 +46,8 @@ struct atoll__exact {
     struct atoll__memo memo_full, memo_coarse;
     struct atoll__search template;
     double copy_us;
+    double vendor[ATOLL_TPUS_MAX + 1][ATOLL__CRITERIA]; ///< the compiler's pipelines by length
+    bool vendor_listed;
     struct atoll__exact_widths widths;       ///< of one stream
     double coarse_value[ATOLL_TPUS_MAX + 1]; ///< best of each number of streams at block boundaries
     double round_lower; ///< no plan of the round at hand has less, from bounds made before it

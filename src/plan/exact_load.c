@@ -12,9 +12,9 @@
 
 #include "exact.h"
 
-#define STAGES 8          /* more are counted as so many and one */
-#define NO_TPUS 1000      /* no such pipeline */
-#define GRID_MAX 160      /* intervals that are tried */
+#define STAGES 8              /* more are counted as so many and one */
+#define NO_TPUS 1000          /* no such pipeline */
+#define GRID_MAX 160          /* intervals that are tried */
 #define GRID_STEPS 30000000.0 /* stages looked at, all intervals together */
 
 /* Fewest TPUs of pipelines of 1..STAGES stages whose intervals are at most t. */

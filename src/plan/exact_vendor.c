@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strategy `exact`: the first round, pipelines of the compiler's cuts. */
 #include <math.h>
+#include <string.h>
 
 #include "exact.h"
 
 /* Criteria of the compiler's pipeline of n stages. ATOLL_ENO: there is none. */
-static int vendor_criteria(struct atoll__exact *x, uint32_t n, double extra_us, uint32_t *starts,
-                           double *crit, struct atoll_err *err)
+static int vendor_criteria(struct atoll__exact *x, uint32_t n, uint32_t *starts, double *crit,
+                           struct atoll_err *err)
 {
     struct atoll__planner *pl = x->draft->planner;
     const uint32_t n_ops = pl->views[x->model].model->n_ops;
@@ -26,7 +27,7 @@ static int vendor_criteria(struct atoll__exact *x, uint32_t n, double extra_us, 
         if (rc == 0) {
             const struct atoll__plan_loads loads =
                 atoll__plan_loads_of(&c, x->board, &pl->request->use);
-            crit[ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], c.service_us + extra_us);
+            crit[ATOLL__CRIT_INTERVAL] = fmax(crit[ATOLL__CRIT_INTERVAL], c.service_us);
             crit[ATOLL__CRIT_LOCK] += loads.lock_us;
             crit[ATOLL__CRIT_THREADS] += loads.thread_us;
             crit[ATOLL__CRIT_LINK] += loads.link_us;
@@ -86,29 +87,43 @@ static int keep_vendor(struct atoll__exact *x, uint32_t n, struct atoll_err *err
     return rc;
 }
 
+/* Costs the compiler's pipelines of every length, once. */
+static int list_vendor(struct atoll__exact *x, struct atoll_err *err)
+{
+    int rc = 0;
+    for (uint32_t n = 1; rc == 0 && n <= x->draft->tpus; n++) {
+        uint32_t starts[ATOLL_TPUS_MAX];
+        double *crit = x->vendor[n];
+        memset(crit, 0, sizeof x->vendor[n]);
+        rc = vendor_criteria(x, n, starts, crit, err);
+        const bool is = rc == 0 && allowed(x, n, starts, crit, err);
+        crit[ATOLL__CRIT_WIDEST] = is ? 1 : 0; /* 0: none */
+        rc = rc == ATOLL_ENO ? 0 : rc;
+    }
+    x->vendor_listed = rc == 0;
+    return rc;
+}
+
 /* Pipelines of the compiler's cuts, of every length, in the best mix: every partition among them.
  * So the result is never worse than those rivals, and the later rounds have something to beat. */
 int atoll__exact_vendor_round(struct atoll__exact *x, uint32_t streams, struct atoll_err *err)
 {
     struct atoll__mix_item items[ATOLL_TPUS_MAX];
     uint32_t n_items = 0;
-    int rc = 0;
+    int rc = x->vendor_listed ? 0 : list_vendor(x, err);
     for (uint32_t n = 1; rc == 0 && n <= x->draft->tpus; n++) {
-        double crit[ATOLL__CRITERIA] = {0};
-        uint32_t starts[ATOLL_TPUS_MAX];
-        rc = vendor_criteria(x, n, x->copy_us * (streams - 1), starts, crit, err);
-        if (rc == ATOLL_ENO || (rc == 0 && !allowed(x, n, starts, crit, err))) {
-            rc = 0;
+        double crit[ATOLL__CRITERIA];
+        memcpy(crit, x->vendor[n], sizeof crit);
+        crit[ATOLL__CRIT_INTERVAL] += x->copy_us * (streams - 1);
+        if (crit[ATOLL__CRIT_WIDEST] < 1) {
             continue;
         }
-        if (rc == 0 && x->objective == ATOLL_OBJECTIVE_LATENCY) {
-            if (crit[ATOLL__CRIT_LATENCY] < x->value) {
-                x->value = crit[ATOLL__CRIT_LATENCY];
-                x->n_best = 0;
-                rc = keep_vendor(x, n, err);
-            }
-        } else if (rc == 0) {
+        if (x->objective != ATOLL_OBJECTIVE_LATENCY) {
             items[n_items++] = atoll__exact_item(x, crit, n, n);
+        } else if (crit[ATOLL__CRIT_LATENCY] < x->value) {
+            x->value = crit[ATOLL__CRIT_LATENCY];
+            x->n_best = 0;
+            rc = keep_vendor(x, n, err);
         }
     }
     struct atoll__mix mix = {.n = 0};

@@ -318,9 +318,9 @@ static void fill_floors(struct atoll__planner *pl, const struct source *s,
         for (uint32_t v = 0; v < s->m->n_ops; v++) {
             f->ops[k][v] = floor_of(s, v, &r);
         }
-        f->stage[k] = stage_of(
-            s, q->board, &r, atoll_board_drive(q->board, &q->use, drives[k])->call_us.value,
-            atoll_board_drive(q->board, &q->use, ATOLL_DRIVE_THREADED));
+        f->stage[k] = stage_of(s, q->board, &r,
+                               atoll_board_drive(q->board, &q->use, drives[k])->call_us.value,
+                               atoll_board_drive(q->board, &q->use, ATOLL_DRIVE_THREADED));
     }
     for (uint32_t v = 0; v < s->m->n_ops; v++) {
         f->ops[ATOLL__FLOOR_LATENCY][v].active_mj = f->ops[ATOLL__FLOOR_SERVICE][v].active_mj;

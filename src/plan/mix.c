@@ -20,7 +20,8 @@ struct knapsack {
     double most_hz[ATOLL_TPUS_MAX + 1][ATOLL_TPUS_MAX + 1];
     uint64_t steps, steps_max;
     double least_mj; ///< energy above idle of an inference, at least
-    double least_load_s[ATOLL__MIX_SHARED]; ///< of each shared thing that an inference takes, at least
+    double
+        least_load_s[ATOLL__MIX_SHARED]; ///< of each shared thing that an inference takes, at least
 };
 
 static bool at_least_as_good(const struct knapsack *k, const struct label *a, const struct label *b)
@@ -48,8 +49,7 @@ static void find_most(struct knapsack *k, const struct atoll__mix_item *items, u
     for (uint32_t i = 0; i < n; i++) {
         k->least_mj = fmin(k->least_mj, items[i].active_mw / items[i].rate_hz);
         for (int r = 0; r < ATOLL__MIX_SHARED; r++) {
-            k->least_load_s[r] =
-                fmin(k->least_load_s[r], items[i].load_frac[r] / items[i].rate_hz);
+            k->least_load_s[r] = fmin(k->least_load_s[r], items[i].load_frac[r] / items[i].rate_hz);
         }
     }
     for (uint32_t t = 1; t <= g->tpus; t++) {
@@ -67,8 +67,9 @@ static void find_most(struct knapsack *k, const struct atoll__mix_item *items, u
     }
 }
 
-/* The most rate of a mix that holds x when others add up to `more_hz`, one shared thing slowing all.
- * The rate over the load is monotone in what the others add, before the load reaches 1 and after. */
+/* The most rate of a mix that holds x when others add up to `more_hz`, one shared thing slowing
+ * all. The rate over the load is monotone in what the others add, before the load reaches 1 and
+ * after. */
 static double slowed_hz(const struct label *x, int r, double more_hz, double least_load_s)
 {
     const double load = x->load_frac[r], full = load + more_hz * least_load_s;

@@ -65,9 +65,10 @@ struct atoll__planner {
     char (*sha256)[65];                ///< n_models; "" when not asked for
     struct atoll__plan_entry *table;
     size_t table_cap, table_used;
-    uint64_t deadline_ns;          ///< 0: none
-    uint32_t exact_sets_max;       ///< down-sets that `exact` looks at, at most; 0: as it likes
-    struct atoll__exact **stash; ///< n_models * ATOLL__FLOOR_KINDS: what `exact` keeps between solves
+    uint64_t deadline_ns;    ///< 0: none
+    uint32_t exact_sets_max; ///< down-sets that `exact` looks at, at most; 0: as it likes
+    struct atoll__exact *
+        *stash; ///< n_models * ATOLL__FLOOR_KINDS: what `exact` keeps between solves
     struct atoll__plan_keep *keep; ///< n_models, owned
 };
 

@@ -279,7 +279,7 @@ static int cost_of(struct atoll__search *s, uint32_t from, uint32_t to, uint32_t
             return rc;
         }
         s->evaluations++;
-        s->steps += STEPS_PER_EVALUATION;
+        s->steps += STEPS_PER_EVALUATION + n;
         s->memo->used++;
         e->key = key;
         e->cost = (struct atoll__stage_criteria){
