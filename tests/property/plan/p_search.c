@@ -381,6 +381,12 @@ static void soft_cache(void **state)
         assert_true(fabs(search_best(&w, k, 1, 1, ATOLL__CRIT_INTERVAL, false) - interval[k - 1]) <
                     1e-9);
     }
+    /* Balanced by bytes (7 | 5) the first stage of two spills: 32 against the 23 of 3 | 3. */
+    struct atoll_stage_cost left, right;
+    const uint32_t first[] = {0, 1, 2, 3}, last[] = {4, 5};
+    world_stage(&w, 0, first, 4, &left, NULL);
+    world_stage(&w, 0, last, 2, &right, NULL);
+    assert_true(fabs(left.service_us - 32) < 1e-9 && fabs(right.service_us - 9) < 1e-9);
     /* latency carries 0.5 a stage more in this world */
     assert_true(fabs(search_best(&w, 1, 1, 1u << ATOLL__CRIT_LATENCY, ATOLL__CRIT_LATENCY, false) -
                      55.5) < 1e-9);
@@ -391,12 +397,54 @@ static void soft_cache(void **state)
     atoll__dag_finish(&w.g);
 }
 
+/* Facts 6.4: with zero overhead and no cache, nothing beats a copy of the whole model on every TPU.
+ */
+static void copies_win_without_overhead(void **state)
+{
+    (void)state;
+    struct atoll_rng r;
+    atoll_rng_seed(&r, 64);
+    for (int round = 0; round < 200; round++) {
+        struct world w;
+        make_world(&w, &r);
+        w.cap = 100;
+        w.host_us = w.out_us_per_byte = 0;
+        double all_us = 0;
+        for (uint32_t v = 0; v < w.n; v++) {
+            all_us += w.compute_us[v];
+        }
+        const uint32_t tpus = 1 + (uint32_t)atoll_rng_below(&r, 4);
+        const double best = search_best(&w, tpus, tpus, 1, ATOLL__CRIT_INTERVAL, false);
+        assert_true(fabs(best - all_us / tpus) < 1e-9);
+        atoll__dag_finish(&w.g);
+    }
+}
+
+/* Facts 6.4: an operator twice as heavy as the average on three TPUs stands alone and leaves no
+ * stage empty. */
+static void a_heavy_operator_stands_alone(void **state)
+{
+    (void)state;
+    struct world w = {.n = 5, .compute_us = {2, 2, 6, 2, 3}, .cap = 100};
+    const uint32_t from[] = {0, 1, 2, 3}, to[] = {1, 2, 3, 4};
+    const double out[5] = {0};
+    memset(w.group, 0xff, sizeof w.group);
+    assert_int_equal(atoll__dag_of_edges(5, from, to, 4, out, &w.g, NULL), 0);
+    assert_true(fabs(search_best(&w, 3, 1, 1, ATOLL__CRIT_INTERVAL, false) - 6) < 1e-9);
+    atoll__dag_finish(&w.g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(diamond_has_six),    cmocka_unit_test(chain_of_five),
-        cmocka_unit_test(soft_cache),         cmocka_unit_test(down_sets_beat_one_order),
-        cmocka_unit_test(equals_brute_force), cmocka_unit_test(keeps_what_it_must),
+        cmocka_unit_test(diamond_has_six),
+        cmocka_unit_test(chain_of_five),
+        cmocka_unit_test(soft_cache),
+        cmocka_unit_test(down_sets_beat_one_order),
+        cmocka_unit_test(equals_brute_force),
+        cmocka_unit_test(keeps_what_it_must),
+        cmocka_unit_test(copies_win_without_overhead),
+        cmocka_unit_test(a_heavy_operator_stands_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
