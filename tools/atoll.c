@@ -121,6 +121,14 @@ static int print_help(const struct command *c, struct atoll_err *err)
     return code;
 }
 
+/* Warnings of the library, which goes on: a slower kernel, a checkpoint written over. */
+static void tell(void *user, enum atoll_log_level level, const char *sentence)
+{
+    if (level == ATOLL_LOG_WARN) {
+        fprintf(stderr, "%s: warning: %s\n", (const char *)user, sentence);
+    }
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
     struct call call = {.command = c};
@@ -137,7 +145,9 @@ static int run_command(const struct command *c, int argc, char **argv)
     }
     if (!code) {
         const struct opt_common *common = call.opts;
+        atoll_log_set(tell, who);
         code = common->help ? print_help(c, &call.err) : c->run(&call);
+        atoll_log_set(NULL, NULL);
     }
     const int exit_code = finish(who, code, &call.err);
     atoll_free(call.opts);

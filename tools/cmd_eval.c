@@ -4,7 +4,6 @@
 #include "show_eval.h"
 
 #include <atoll/nn.h>
-#include <string.h>
 
 struct eval_opts {
     struct opt_common common;
@@ -106,12 +105,11 @@ static void close_setup(struct setup *s)
 }
 
 /* A file may crash the runtime; a network that atoll builds does not. */
-static int try_file(struct call *call, const struct setup *s, const char *name,
-                    const struct atoll_model *m)
+static int try_file(struct call *call, const struct setup *s, const struct atoll_model *m)
 {
     const struct eval_opts *o = call->opts;
     const struct atoll_interp_opts how = {.kernels = (enum atoll_kernels)o->kernels};
-    return strncmp(name, "zoo:", 4) == 0 ? 0 : atoll_interp_try(s->rt, m, &how, &call->err);
+    return m->file_bytes > 0 ? atoll_interp_try(s->rt, m, &how, &call->err) : 0;
 }
 
 static int open_setup(struct call *call, struct setup *s)
@@ -132,8 +130,8 @@ static int open_setup(struct call *call, struct setup *s)
         code = atoll_zoo_open(o->against, NULL, &s->models[1], &call->err);
     }
     code = code ? code : atoll_runtime_open(o->runtime, &s->rt, &call->err);
-    code = code ? code : try_file(call, s, call->operands[0], s->models[0]);
-    code = code || !o->against ? code : try_file(call, s, o->against, s->models[1]);
+    code = code ? code : try_file(call, s, s->models[0]);
+    code = code || !o->against ? code : try_file(call, s, s->models[1]);
     return code ? code : atoll_dataset_open(o->data, &d, &s->data, &call->err);
 }
 

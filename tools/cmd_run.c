@@ -5,6 +5,7 @@
 #include "show_run.h"
 
 #include <atoll/bench.h>
+#include <atoll/nn.h>
 
 #include <string.h>
 
@@ -234,6 +235,18 @@ static int open_meter(struct call *call, struct setup *s)
     return atoll_run_meter_open(s->device, s->board, spec, &m, &s->meter, &call->err);
 }
 
+/* A file may crash the runtime: first in a child process, while there are no threads. */
+static int try_files(struct call *call, const struct setup *s)
+{
+    const struct atoll_runtime *rt = NULL;
+    int code = atoll_runtime_open(NULL, &rt, &call->err);
+    for (uint32_t i = 0; i < s->models.n && code == 0; i++) {
+        const struct atoll_model *m = s->models.model[i];
+        code = m->file_bytes > 0 ? atoll_interp_try(rt, m, NULL, &call->err) : 0;
+    }
+    return code;
+}
+
 static int open_setup(struct call *call, struct setup *s)
 {
     const struct run_opts *o = call->opts;
@@ -255,7 +268,8 @@ static int open_setup(struct call *call, struct setup *s)
     if (o->board.runner) {
         d.use.runner = (enum atoll_host_runner)o->board.runner;
     }
-    code = atoll_device_open(o->device, &d, &s->device, &call->err);
+    code = strcmp(o->device, "cpu") == 0 ? try_files(call, s) : 0;
+    code = code ? code : atoll_device_open(o->device, &d, &s->device, &call->err);
     return code ? code : open_meter(call, s);
 }
 

@@ -164,7 +164,7 @@ static int evaluate(const struct atoll_experiment *e, const struct atoll__subjec
         return rc;
     }
     rc = atoll_runtime_open(NULL, &rt, &why);
-    if (rc == 0 && strncmp(m->spec, "zoo:", 4) != 0) {
+    if (rc == 0 && m->model->file_bytes > 0) {
         rc = atoll_interp_try(rt, m->model, NULL, &why);
     }
     const struct atoll_eval_request q = {.rt = rt,
@@ -183,6 +183,19 @@ static int evaluate(const struct atoll_experiment *e, const struct atoll__subjec
     rc = rc ? rc : put(e, m, rt, d, &v, host, s, err);
     atoll_eval_finish(&v);
     atoll_dataset_close(&d);
+    return rc;
+}
+
+int atoll__accuracy_try_files(const struct atoll_experiment *e, struct atoll_err *err)
+{
+    const struct atoll_runtime *rt = NULL;
+    int rc = 0;
+    for (uint32_t i = 0; i < e->n_subjects && !rc; i++) {
+        if (e->subjects[i].model->file_bytes > 0) {
+            rc = atoll_runtime_open(NULL, &rt, err);
+            rc = rc ? rc : atoll_interp_try(rt, e->subjects[i].model, NULL, err);
+        }
+    }
     return rc;
 }
 

@@ -79,6 +79,8 @@ const char *atoll__experiment_compiler(const struct atoll_experiment *e);
 /** The value of a key `accuracy`; *out NULL for "none" (experiment_accuracy.c). */
 int atoll__accuracy_read(struct atoll_experiment *e, const struct atoll_yaml *n,
                          const struct atoll__accuracy **out, struct atoll_err *err);
+/** For the device `cpu`: runs each model that is a file once in a child process. */
+int atoll__accuracy_try_files(const struct atoll_experiment *e, struct atoll_err *err);
 /** Evaluates the models of this shard that the store has no accuracy of. Outside a transaction. */
 int atoll__accuracy_run(const struct atoll_experiment *e, const struct atoll_bench_opts *o,
                         const char *host, struct atoll_store *s, struct atoll_bench_summary *sum,

@@ -333,7 +333,8 @@ static int look_at_device(struct sweep *w, char version[128], struct atoll_err *
                                         .seed = e->seed,
                                         .share = e->share};
     struct atoll_device *d = NULL;
-    const int rc = atoll_device_open(e->device, &o, &d, err);
+    int rc = strcmp(e->device, "cpu") == 0 ? atoll__accuracy_try_files(e, err) : 0;
+    rc = rc ? rc : atoll_device_open(e->device, &o, &d, err);
     if (rc) {
         return rc;
     }

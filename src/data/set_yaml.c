@@ -48,9 +48,10 @@ static int choose(const struct atoll_yaml *root, const char *key, const char *te
     for (int i = 0; words[i] != NULL; i++) {
         if (strcmp(words[i], text) == 0) {
             *out = i;
-            atoll_buf_finish(&known);
             return 0;
         }
+    }
+    for (int i = 0; words[i] != NULL; i++) {
         atoll_buf_printf(&known, "%s%s", i > 0 ? ", " : "", words[i]);
     }
     const int rc = atoll_yaml_fail(atoll_yaml_get(root, key), err, "\"%s\" (%s expected)", text,

@@ -121,6 +121,16 @@ static int report(struct run *r, uint32_t epoch, uint64_t step, const struct ato
     return 0;
 }
 
+/* Weights that are numbers no more may show only when they are used. */
+static int check_loss(const struct run *r, double loss, const char *where, struct atoll_err *err)
+{
+    return isfinite(loss) ? 0
+                          : atoll_fail(err, ATOLL_EINPUT,
+                                       "training: the loss is not a number %s (a smaller rate than "
+                                       "%g may help)",
+                                       where, r->q->recipe.rate);
+}
+
 static int validate(struct run *r, struct atoll_epoch *e, struct atoll_err *err)
 {
     e->validation_loss = e->validation_accuracy_frac = NAN;
@@ -132,7 +142,7 @@ static int validate(struct run *r, struct atoll_epoch *e, struct atoll_err *err)
     const int rc = atoll__train_evaluate(r->t, &r->feed, ATOLL_PART_VALIDATION, &right,
                                          &e->validation_loss, err);
     e->validation_accuracy_frac = (double)right / (double)n;
-    return rc;
+    return rc ? rc : check_loss(r, e->validation_loss, "on the validation images", err);
 }
 
 static int train_epoch(struct run *r, uint32_t epoch, struct atoll_err *err)
@@ -367,11 +377,12 @@ static int hash_weights(struct run *r, char hex[65], struct atoll_err *err)
 static int finish_run(struct run *r, struct atoll_train_result *out, struct atoll_err *err)
 {
     double loss = 0;
-    int rc = r->q->dir ? write_models(r, err) : 0;
-    rc = rc ? rc : hash_weights(r, out->weights_sha256, err);
+    int rc = hash_weights(r, out->weights_sha256, err);
     rc =
         rc ? rc
            : atoll__train_evaluate(r->t, &r->feed, ATOLL_PART_TEST, &out->correct_test, &loss, err);
+    rc = rc ? rc : check_loss(r, loss, "on the test images", err);
+    rc = rc || !r->q->dir ? rc : write_models(r, err);
     out->images_test = r->feed.info.n[ATOLL_PART_TEST];
     out->parameters = atoll_net_parameters(r->q->net);
     out->threads = r->threads;

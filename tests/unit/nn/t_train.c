@@ -192,6 +192,71 @@ static void bad_checkpoints_are_refused(void **state)
     remove_dir(dir);
 }
 
+static void count_warning(void *user, enum atoll_log_level level, const char *text)
+{
+    if (level == ATOLL_LOG_WARN && strstr(text, "started anew")) {
+        ++*(int *)user;
+    }
+}
+
+static void stale_checkpoints_may_be_discarded(void **state)
+{
+    (void)state;
+    char dir[256];
+    struct atoll_err err = {0};
+    struct atoll_train_result fresh, r;
+    struct atoll_train_request q = request(NULL);
+    int warned = 0;
+    q.recipe.epochs = 1;
+    ok(atoll_train_run(&q, &fresh, &err), &err);
+    test_scratch(dir);
+    q.dir = dir;
+    q.seed = 8; /* another run */
+    ok(atoll_train_run(&q, &r, &err), &err);
+    atoll_train_result_finish(&r);
+    q.seed = 7;
+    q.resume = q.discard = true;
+    atoll_log_set(count_warning, &warned);
+    ok(atoll_train_run(&q, &r, &err), &err);
+    atoll_log_set(NULL, NULL);
+    assert_int_equal(warned, 1);
+    assert_int_equal(r.resumed, 0);
+    assert_string_equal(r.weights_sha256, fresh.weights_sha256);
+    assert_int_equal(strlen(r.key), 64);
+    assert_int_equal(strlen(r.model_sha256), 64);
+    assert_string_equal(r.int8_sha256, ""); /* no calibration, no int8 model */
+    atoll_train_result_finish(&r);
+    ok(atoll_train_run(&q, &r, &err), &err); /* its own checkpoint */
+    assert_int_equal(r.resumed, 1);
+    atoll_train_result_finish(&r);
+    atoll_train_result_finish(&fresh);
+    remove_dir(dir);
+}
+
+/* 0 threads: one or all, and a checkpoint's number when it goes on from one. */
+static void threads_are_chosen(void **state)
+{
+    (void)state;
+    char dir[256];
+    struct atoll_err err = {0};
+    struct atoll_train_result first, again;
+    struct atoll_train_request q = request(NULL);
+    q.recipe.epochs = 1;
+    q.threads = 0;
+    test_scratch(dir);
+    q.dir = dir;
+    ok(atoll_train_run(&q, &first, &err), &err);
+    assert_true(first.threads >= 1);
+    q.resume = true;
+    ok(atoll_train_run(&q, &again, &err), &err);
+    assert_int_equal(again.resumed, 1);
+    assert_int_equal(again.threads, first.threads);
+    assert_string_equal(again.key, first.key);
+    atoll_train_result_finish(&first);
+    atoll_train_result_finish(&again);
+    remove_dir(dir);
+}
+
 static void errors_are_sentences(void **state)
 {
     (void)state;
@@ -234,6 +299,40 @@ static void no_memory(void **state)
     }
 }
 
+/* The same for a whole training with its files and its checkpoint. Every 37th allocation is tried:
+ * they are thousands, and alike. */
+static void no_memory_while_training(void **state)
+{
+    (void)state;
+    char dir[256];
+    struct atoll_err err = {0};
+    struct atoll_train_result r;
+    struct atoll_train_request q = request(NULL);
+    q.recipe.epochs = 1;
+    q.recipe.shift = 0;
+    q.limit = 32;
+    q.calibration = 8;
+    q.resume = true;
+    test_scratch(dir);
+    q.dir = dir;
+    ok(atoll_train_run(&q, &r, &err), &err); /* leaves a checkpoint: then it is read */
+    atoll_train_result_finish(&r);
+    const uint64_t before = atoll_alloc_count();
+    ok(atoll_train_run(&q, &r, &err), &err);
+    const uint64_t n = atoll_alloc_count() - before;
+    atoll_train_result_finish(&r);
+    for (uint64_t i = 1; i <= n; i += 37) {
+        atoll_alloc_fail_after(i);
+        const int rc = atoll_train_run(&q, &r, &err);
+        atoll_alloc_fail_after(0);
+        if (rc != ATOLL_ENOMEM) {
+            fail_msg("allocation %llu of %llu: %s", (unsigned long long)i, (unsigned long long)n,
+                     atoll_code_name(rc));
+        }
+    }
+    remove_dir(dir);
+}
+
 static void schedules(void **state)
 {
     (void)state;
@@ -263,6 +362,9 @@ int main(void)
         cmocka_unit_test(bad_checkpoints_are_refused),
         cmocka_unit_test(errors_are_sentences),
         cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_memory_while_training),
+        cmocka_unit_test(stale_checkpoints_may_be_discarded),
+        cmocka_unit_test(threads_are_chosen),
         cmocka_unit_test(schedules),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
