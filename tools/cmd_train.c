@@ -14,7 +14,7 @@ struct train_opts {
     const char *data, *recipe, *out, *db, *share, *runtime;
     uint64_t epochs, threads, seed, calibrate, stop_after, limit;
     double validation;
-    bool resume, discard;
+    bool resume, discard, skip_bad;
 };
 
 static const struct opt opts[] = {
@@ -58,6 +58,10 @@ static const struct opt opts[] = {
      .offset = offsetof(struct train_opts, discard),
      .help = "With --resume: write over a checkpoint of another run (network, recipe, data, seed, "
              "threads or version) instead of refusing it"},
+    {.long_name = "skip-bad",
+     .type = OPT_FLAG,
+     .offset = offsetof(struct train_opts, skip_bad),
+     .help = "Leave out corrupt images, count and name them, instead of ending there"},
     {.long_name = "db",
      .type = OPT_TEXT,
      .offset = offsetof(struct train_opts, db),
@@ -202,6 +206,7 @@ static int open_setup(struct call *call, struct setup *s)
     struct atoll_data_opts d = atoll_data_opts_default();
     d.seed = o->seed;
     d.validation_frac = o->validation;
+    d.skip_bad = o->skip_bad;
     if (o->limit > 0 && o->limit < 20000) { /* of the generated set, draw no more than needed */
         d.n_generated[ATOLL_PART_TRAIN] = (uint32_t)o->limit;
         d.n_generated[ATOLL_PART_VALIDATION] = d.n_generated[ATOLL_PART_TEST] =
@@ -254,6 +259,7 @@ static int answer_json(struct call *call, const struct setup *s)
     json_object_set_new(j, "epochs", json_integer((json_int_t)r->n_epochs));
     json_object_set_new(j, "seconds", number(r->seconds));
     json_object_set_new(j, "resumed_epochs", json_integer((json_int_t)r->resumed));
+    json_object_set_new(j, "bad", json_integer((json_int_t)r->n_bad));
     json_object_set_new(j, "key", json_string(r->key));
     json_object_set_new(j, "weights_sha256", json_string(r->weights_sha256));
     json_object_set_new(j, "images", json_integer((json_int_t)r->images_test));
@@ -296,6 +302,9 @@ static int answer_text(struct call *call, const struct setup *s)
     if (r->images_test > 0) {
         out_text("test: %.2f %% of %llu images right (95 %%: %.2f to %.2f)\n", 100 * a.value,
                  (unsigned long long)r->images_test, 100 * a.low95, 100 * a.high95);
+    }
+    if (r->n_bad > 0) {
+        out_text("%llu images were bad and left out\n", (unsigned long long)r->n_bad);
     }
     out_note(call, "wrote %s: model.tflite%s, checkpoint, history.csv\n", o->out,
              o->calibrate ? ", model_int8.tflite" : "");

@@ -225,7 +225,8 @@ struct atoll_epoch {
 struct atoll_train_result {
     struct atoll_epoch *epochs; ///< owned; of earlier calls too
     uint32_t n_epochs;
-    uint32_t resumed;                   ///< of them from the checkpoint
+    uint64_t n_bad;   ///< images left out (set opened with skip_bad), each named in the log
+    uint32_t resumed; ///< of them from the checkpoint
     uint64_t images_test, correct_test; ///< first answers, float network
     double seconds;                     ///< of training in this call
     uint64_t parameters;

@@ -5,6 +5,38 @@
 
 #include <string.h>
 
+/* With skip_bad: reads every image of a folder once, and lists those that can be read. A set in
+ * memory was looked through when it was opened. */
+static int leave_out_bad(struct atoll__feed *f, struct atoll_err *err)
+{
+    for (int part = 0; part < 3 && f->info.skip_bad; part++) {
+        const size_t n = f->info.n[part];
+        uint32_t label = 0;
+        if (n == 0 || atoll_dataset_pixels(f->data, (enum atoll_part)part, 0, &label) != NULL) {
+            continue;
+        }
+        f->good[part] = atoll_alloc(n * sizeof *f->good[part]);
+        if (f->good[part] == NULL) {
+            return atoll_fail_nomem(err, "a list of images", n * sizeof *f->good[part]);
+        }
+        f->info.n[part] = 0;
+        for (size_t i = 0; i < n; i++) {
+            struct atoll_err why = {0};
+            const int rc =
+                atoll_dataset_read(f->data, (enum atoll_part)part, i, &f->image, &label, &why);
+            if (rc == 0) {
+                f->good[part][f->info.n[part]++] = i;
+            } else if (rc == ATOLL_EINPUT || rc == ATOLL_EUNSUPPORTED) {
+                f->n_bad++;
+                atoll_log(ATOLL_LOG_WARN, "left out: %s", why.text);
+            } else {
+                return atoll_fail(err, rc, "%s", why.text);
+            }
+        }
+    }
+    return 0;
+}
+
 int atoll__feed_init(struct atoll__feed *f, const struct atoll_net *net,
                      const struct atoll_dataset *data, struct atoll_err *err)
 {
@@ -35,13 +67,21 @@ int atoll__feed_init(struct atoll__feed *f, const struct atoll_net *net,
             f->table[c][i] = ((float)i - mean) / std;
         }
     }
-    return 0;
+    const int rc = leave_out_bad(f, err);
+    if (rc != 0) {
+        atoll__feed_finish(f);
+    }
+    return rc;
 }
 
 void atoll__feed_finish(struct atoll__feed *f)
 {
     atoll_image_finish(&f->image);
     atoll_image_finish(&f->scaled);
+    for (int part = 0; part < 3; part++) {
+        atoll_free(f->good[part]);
+        f->good[part] = NULL;
+    }
 }
 
 /* Moves the image; what comes in from outside is 0. Uses f->image as the place to copy from. */
@@ -103,6 +143,7 @@ int atoll__feed_image(struct atoll__feed *f, enum atoll_part part, size_t index,
                       struct atoll_err *err)
 {
     uint32_t found = 0;
+    index = f->good[part] != NULL ? f->good[part][index] : index;
     int rc = read_scaled(f, part, index, &found, err);
     if (rc == 0 && a != NULL && (a->flip || a->dx != 0 || a->dy != 0)) {
         rc = move_image(f, a, err);

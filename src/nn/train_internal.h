@@ -18,7 +18,9 @@ uint32_t atoll__trainer_batch(const struct atoll_trainer *t);
 /* Reads images of a part into the trainer's batch. Zero-initialise; atoll__feed_finish. */
 struct atoll__feed {
     const struct atoll_dataset *data;
-    struct atoll_dataset_info info;
+    struct atoll_dataset_info info; /* its n: without the bad ones */
+    size_t *good[3];                /* by part, with skip_bad: images that can be read; NULL: all */
+    uint64_t n_bad;                 /* left out by that */
     struct atoll_image image, scaled;
     int32_t height, width, channels;
     float table[3][256]; /* what the model's input holds for a pixel value, by channel */

@@ -385,6 +385,7 @@ static int finish_run(struct run *r, struct atoll_train_result *out, struct atol
     rc = rc || !r->q->dir ? rc : write_models(r, err);
     out->images_test = r->feed.info.n[ATOLL_PART_TEST];
     out->parameters = atoll_net_parameters(r->q->net);
+    out->n_bad = r->feed.n_bad + r->feed.info.n_bad;
     out->threads = r->threads;
     memcpy(out->key, r->key, sizeof out->key);
     memcpy(out->model_sha256, r->model_sha256, sizeof out->model_sha256);

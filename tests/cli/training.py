@@ -50,7 +50,7 @@ def fields_and_files():
     kinds = {'origin': str, 'network': str, 'parameters': int, 'data': str, 'directory': str,
              'seed': int, 'threads': int, 'kernels': str, 'epochs': int, 'seconds': NUMBER,
              'key': str, 'weights_sha256': str, 'images': int, 'top1': dict, 'history': list,
-             'resumed_epochs': int}
+             'resumed_epochs': int, 'bad': int}
     for name, kind in kinds.items():
         assert isinstance(j[name], kind), f'{name}: {j[name]!r}'
     assert j['origin'] == 'measured' and j['epochs'] == 2 and j['threads'] == 1
@@ -132,6 +132,9 @@ def bad_image():
     write('b.yaml', 'batch: 16\n')
     done = call('train', 'two.yaml', '--data', 'set.yaml', '-r', 'b.yaml', '-e', '1', '-o', 'y', code=3)
     assert '07.bmp' in done.stderr, done.stderr
+    j = answer('train', 'train', 'two.yaml', '--data', 'set.yaml', '-r', 'b.yaml', '-e', '1', '-o', 'y',
+               '--skip-bad')
+    assert j['bad'] == 1
     os.remove('set/1/07.bmp')
     call('train', 'two.yaml', '--data', 'set.yaml', '-r', 'b.yaml', '-e', '1', '-o', 'y')
     with open('set/1/07.bmp', 'wb') as f:
