@@ -56,7 +56,7 @@ struct atoll_quantity {
 /** Cost of driving a stage, for one (runner, drive). All in microseconds, MiB = 2^20 bytes. */
 struct atoll_drive_cost {
     struct atoll_quantity call_us;           ///< fixed, per stage and inference
-    struct atoll_quantity input_us_per_mib;  ///< host to device: inputs and instructions
+    struct atoll_quantity input_us_per_mib;  ///< host to device: atoll_board_sent_bytes
     struct atoll_quantity output_us_per_mib; ///< device to host, channels padded to 4
     struct atoll_quantity
         output_us_per_kpx;           ///< 1000 output pixels: the host copies them one by one
@@ -138,6 +138,12 @@ ATOLL_API const struct atoll_drive_cost *atoll_board_drive(const struct atoll_bo
                                                            const struct atoll_use *u,
                                                            enum atoll_drive d);
 
+/** Bytes that go to the chip before it starts: the inputs, and on USB the instructions too. On PCIe
+ *  the chip fetches its instructions itself while it runs (the rows of the 8-TPU card and small
+ *  dense networks leave no room for them). */
+ATOLL_API uint64_t atoll_board_sent_bytes(const struct atoll_board *b, uint64_t input_bytes,
+                                          uint64_t instruction_bytes);
+
 /* ------------------------------------------------------------ what the chip runs */
 
 enum atoll_bound {
@@ -158,8 +164,10 @@ struct atoll_layer {
     uint64_t packed_bytes; ///< parameters as stored for the device
     uint64_t stream_bytes; ///< sent per inference: 0 when cached; several times packed_bytes where
                            ///< a wide convolution sends its weights once per strip
-    double cycles;         ///< of the array or vector unit, at the core clock
-    double ideal_cycles;   ///< without padding, array full: MACs / 2048, the best ever measured
+    uint64_t if_streamed_bytes;            ///< sent per inference if it is not cached
+    bool streams_if_less, streams_if_more; ///< with the budget at the ends of its 95 % interval
+    double cycles;                         ///< of the array or vector unit, at the core clock
+    double ideal_cycles; ///< without padding, array full: MACs / 2048, the best ever measured
     uint64_t macs;
     double cpu_us;         ///< of an operator left on the host: its time there, a coarse estimate
     enum atoll_bound kind; ///< unit that computes it (never LINK: that depends on the board)
@@ -170,10 +178,11 @@ enum atoll_family {
     ATOLL_FAMILY_CONVOLUTIONAL,
     ATOLL_FAMILY_DEPTHWISE,
     ATOLL_FAMILY_DENSE,
-    ATOLL_FAMILY_HOST
+    ATOLL_FAMILY_HOST,
+    ATOLL_FAMILY_CHAIN ///< convolutions one after the other, without sums or concatenations
 };
 ATOLL_API const char *atoll_family_name(
-    enum atoll_family f); ///< "convolutional", "depthwise", "dense", "host"
+    enum atoll_family f); ///< "convolutional", "depthwise", "dense", "host", "chain"
 
 /** What the compiler makes of a segment: independent of host and link. Arrays owned by the program.
  */
@@ -226,6 +235,19 @@ ATOLL_API uint64_t atoll_cost_packed_bytes(const struct atoll_cost *c, uint32_t 
 ATOLL_API int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops, uint32_t n,
                                  struct atoll_program *p, struct atoll_err *err);
 
+/** Models compiled together (`edgetpu_compiler A B ...`), each whole on the same TPU: they share
+ *  one parameter cache, the first named is served first, and no one evicts another. With B_q the
+ *  budget that model q would have alone and on_q what it keeps on chip:
+ *
+ *      B = min over q of B_q,   room_1 = B,   room_q = B - (on_1 + ... + on_(q-1))
+ *
+ *  and model q keeps whole layers, largest first, within room_q. That the pool is common is seen in
+ *  the logs of two co-compiled pairs (the compiler prints the same "remaining" for both models);
+ *  that its size is the smallest of the budgets is an assumption. p[n] in the order of `c`; `room`
+ *  is p[q].budget_bytes. On an error no program is left to finish. */
+ATOLL_API int atoll_cost_programs_together(const struct atoll_cost *const *c, uint32_t n,
+                                           struct atoll_program *p, struct atoll_err *err);
+
 /* --------------------------------------------------------------- stage figures */
 
 /** Time and energy of one stage on one TPU of a board, per inference, steady state; all computed.
@@ -260,6 +282,25 @@ ATOLL_API int atoll_cost_stage(const struct atoll_cost *c, const struct atoll_bo
 /** The same from a program already made; tests compare both. */
 ATOLL_API void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board *b,
                                    const struct atoll_use *u, struct atoll_stage_cost *out);
+/** Mean time of an inference when several models use one TPU. share_q: of the inferences, those of
+ *  model q (they sum to 1); t_q latency, l_q load_us of atoll_stage_cost. Compiled together,
+ * nothing is ever loaded again, but each model has less of the cache:
+ *
+ *      together_us = sum of share_q * t_q(together)
+ *
+ *  Compiled apart, an inference that follows one of another model loads its parameters first:
+ *
+ *      apart_random_us = sum of share_q * (t_q + (1 - share_q) * l_q)   any order, independent
+ *      apart_turns_us  = sum of share_q * (t_q + l_q)                   never twice the same
+ *
+ *  One model: all three are its latency. */
+struct atoll_shared_cost {
+    double together_us, apart_random_us, apart_turns_us;
+    double reload_us; ///< mean of l_q: what one switch costs when compiled apart
+};
+ATOLL_API void atoll_cost_shared(const struct atoll_stage_cost *together,
+                                 const struct atoll_stage_cost *apart, const double *share_frac,
+                                 uint32_t n, struct atoll_shared_cost *out);
 /** One operator of a program on one TPU of a board, called by hand. */
 struct atoll_layer_cost {
     uint32_t op;   ///< index in the model
@@ -291,6 +332,12 @@ ATOLL_API struct atoll_quantity atoll_board_idle_tpu_mw(const struct atoll_board
 ATOLL_API char *atoll_cost_compiler_log(const struct atoll_cost *c,
                                         const struct atoll_program *programs, uint32_t n,
                                         const char *input_name, bool show_operations);
+/** The same for models compiled together: programs of atoll_cost_programs_together, a block each.
+ *  "Remaining" is what the whole set leaves, the same in all blocks, as the compiler prints it. */
+ATOLL_API char *atoll_cost_compiler_log_together(const struct atoll_cost *const *c,
+                                                 const struct atoll_program *programs,
+                                                 const char *const *input_names, uint32_t n,
+                                                 bool show_operations);
 
 #ifdef __cplusplus
 }

@@ -43,40 +43,62 @@ static double on_curve(const struct atoll__constants *k, const struct point *p, 
     return k->v[p[n - 1].mib];
 }
 
+/** A budget of the table, with the half-width that it has there. */
+static struct atoll__budget entry(const struct atoll__constants *k, enum atoll__k id,
+                                  const char *why)
+{
+    size_t n;
+    return (struct atoll__budget){k->v[id], atoll_constants(&n)[id].u95, why};
+}
+
+/** A budget on a curve: the wider half-width of the two points around it. */
+static struct atoll__budget curve(const struct atoll__constants *k, const struct point *p, size_t n,
+                                  double px, const char *why)
+{
+    struct atoll__budget b = entry(k, p[n - 1].mib, why);
+    b.mib = on_curve(k, p, n, px);
+    for (size_t i = 1; i < n; i++) {
+        if (px <= p[i].px) {
+            const double low = entry(k, p[i - 1].mib, why).u95_mib;
+            const double high = entry(k, p[i].mib, why).u95_mib;
+            b.u95_mib = px < p[i].px && low > high ? low : high;
+            break;
+        }
+    }
+    return b;
+}
+
 struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
                                         const struct atoll__situation *s)
 {
     const double px = (double)s->image_px;
     if (!s->has_array) {
-        return (struct atoll__budget){k->v[ATOLL__K_BUDGET_DENSE], "fully connected layers only"};
+        return entry(k, ATOLL__K_BUDGET_DENSE, "fully connected layers only");
     }
     if (s->image_px > 0 && s->has_concat && px > residual[0].px) {
-        return (struct atoll__budget){
-            on_curve(k, branching, sizeof branching / sizeof branching[0], px),
-            "image input, network with concatenations (GoogLeNet, Inception)"};
+        return curve(k, branching, sizeof branching / sizeof branching[0], px,
+                     "image input, network with concatenations (GoogLeNet, Inception)");
     }
     if (s->image_px > 0 && s->has_add && px > residual[0].px) {
-        return (struct atoll__budget){
-            on_curve(k, residual, sizeof residual / sizeof residual[0], px),
-            "image input, residual network (ResNet)"};
+        return curve(k, residual, sizeof residual / sizeof residual[0], px,
+                     "image input, residual network (ResNet)");
     }
     if (s->image_px > 0 && px > residual[0].px) {
-        return (struct atoll__budget){on_curve(k, plain, sizeof plain / sizeof plain[0], px),
-                                      "image input, one synthetic network at four sizes"};
+        return curve(k, plain, sizeof plain / sizeof plain[0], px,
+                     "image input, one synthetic network at four sizes");
     }
     if (!s->has_add && !s->has_concat && s->image_px > 0 && 2.0 * px > residual[0].px) {
-        return (struct atoll__budget){k->v[ATOLL__K_BUDGET_CHAIN],
-                                      "convolution chain on a 64 pixel image"};
+        return entry(k, ATOLL__K_BUDGET_CHAIN, "convolution chain on a 64 pixel image");
     }
+    struct atoll__budget b =
+        entry(k, ATOLL__K_BUDGET_INNER, "inner segment or small image (CIFAR networks)");
     const double wide = (double)s->input_bytes / ATOLL__MIB;
     if (s->image_px == 0 && wide > k->v[ATOLL__K_WIDE_LOW]) {
-        return (struct atoll__budget){line(wide, k->v[ATOLL__K_WIDE_LOW],
-                                           k->v[ATOLL__K_BUDGET_INNER], k->v[ATOLL__K_WIDE_HIGH],
-                                           k->v[ATOLL__K_BUDGET_WIDE]),
-                                      "inner segment with a wide boundary tensor"};
+        b.mib = line(wide, k->v[ATOLL__K_WIDE_LOW], k->v[ATOLL__K_BUDGET_INNER],
+                     k->v[ATOLL__K_WIDE_HIGH], k->v[ATOLL__K_BUDGET_WIDE]);
+        b.why = "inner segment with a wide boundary tensor";
     }
-    return (struct atoll__budget){k->v[ATOLL__K_BUDGET_INNER],
-                                  "inner segment or small image (CIFAR networks)"};
+    return b;
 }
 
 double atoll_cost_most_kept_bytes(const struct atoll_cost *c, bool on_array, bool reads_image)

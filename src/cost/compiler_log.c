@@ -99,8 +99,10 @@ static uint64_t source_bytes(const struct atoll_model *m, const struct atoll_pro
     return sum;
 }
 
+/** Block of segment i of n; left: of the cache, UINT64_MAX: what the program's budget leaves. */
 static int put_block(struct atoll_buf *o, const struct atoll_cost *c, const struct atoll_program *p,
-                     uint32_t i, uint32_t n, const char *input_name, bool show_operations)
+                     uint32_t i, uint32_t n, uint64_t left, const char *input_name,
+                     bool show_operations)
 {
     char stem[128];
     char name[192];
@@ -112,8 +114,9 @@ static int put_block(struct atoll_buf *o, const struct atoll_cost *c, const stru
     }
     const uint64_t source =
         n == 1 && c->model->file_bytes > 0 ? c->model->file_bytes : source_bytes(c->model, p);
-    const uint64_t left =
-        p->budget_bytes > p->on_chip_bytes ? p->budget_bytes - p->on_chip_bytes : 0;
+    if (left == UINT64_MAX) {
+        left = p->budget_bytes > p->on_chip_bytes ? p->budget_bytes - p->on_chip_bytes : 0;
+    }
     if (n > 1) {
         atoll_buf_printf(o, "\nInput model: %s.tflite\n", name);
     } else {
@@ -131,20 +134,47 @@ static int put_block(struct atoll_buf *o, const struct atoll_cost *c, const stru
     return show_operations ? put_operations(o, c->model, p) : 0;
 }
 
+static void put_version(struct atoll_buf *o, enum atoll_compiler compiler)
+{
+    atoll_buf_printf(
+        o, "Edge TPU Compiler version %s (estimated by atoll %s, nothing was compiled)\n",
+        compiler == ATOLL_COMPILER_V16 ? "16.0.384591198" : "2.0 (files of 2019 to 2021)",
+        ATOLL_VERSION);
+}
+
+static char *take(struct atoll_buf *o, int rc)
+{
+    size_t size;
+    char *text = rc == 0 ? atoll_buf_take(o, &size) : NULL;
+    atoll_buf_finish(o);
+    return text;
+}
+
 char *atoll_cost_compiler_log(const struct atoll_cost *c, const struct atoll_program *programs,
                               uint32_t n, const char *input_name, bool show_operations)
 {
     struct atoll_buf o = {0};
-    atoll_buf_printf(
-        &o, "Edge TPU Compiler version %s (estimated by atoll %s, nothing was compiled)\n",
-        c->compiler == ATOLL_COMPILER_V16 ? "16.0.384591198" : "2.0 (files of 2019 to 2021)",
-        ATOLL_VERSION);
     int rc = 0;
+    put_version(&o, c->compiler);
     for (uint32_t i = 0; i < n && rc == 0; i++) {
-        rc = put_block(&o, c, &programs[i], i, n, input_name, show_operations);
+        rc = put_block(&o, c, &programs[i], i, n, UINT64_MAX, input_name, show_operations);
     }
-    size_t size;
-    char *text = rc == 0 ? atoll_buf_take(&o, &size) : NULL;
-    atoll_buf_finish(&o);
-    return text;
+    return take(&o, rc);
+}
+
+char *atoll_cost_compiler_log_together(const struct atoll_cost *const *c,
+                                       const struct atoll_program *programs,
+                                       const char *const *input_names, uint32_t n,
+                                       bool show_operations)
+{
+    struct atoll_buf o = {0};
+    int rc = 0;
+    put_version(&o, n > 0 ? c[0]->compiler : ATOLL_COMPILER_V16);
+    /* all blocks say what the whole set leaves */
+    const struct atoll_program *last = n > 0 ? &programs[n - 1u] : NULL;
+    const uint64_t left = last != NULL ? last->budget_bytes - last->on_chip_bytes : 0;
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        rc = put_block(&o, c[i], &programs[i], 0, 1, left, input_names[i], show_operations);
+    }
+    return take(&o, rc);
 }

@@ -16,11 +16,11 @@
     X(TILE_SIDE, "tiles_per_side", 4, 0, "1", "libedgetpu beagle chip structures", "2021-08-01")   \
     X(WIRE_ALIGN, "wire_align_bytes", 8, 0, "B", "layers of 150 compiled packages", "2026-11-24")  \
     /* cycles an operator takes, relative to the ideal count of its law */                         \
-    X(CONV_FACTOR, "conv_cycle_factor", 1.025, 0.011, "1", "fit: networks and 7x7 chains",         \
+    X(CONV_FACTOR, "conv_cycle_factor", 1.028, 0.011, "1", "fit: networks and 7x7 chains",         \
       "2026-11-24")                                                                                \
-    X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.261, 0.12, "cycle/B",                          \
+    X(DEPTHWISE_FACTOR, "depthwise_cycle_factor", 1.229, 0.12, "cycle/B",                          \
       "fit: networks and 7x7 chains", "2026-11-24")                                                \
-    X(VECTOR_FACTOR, "vector_cycle_factor", 0.6845, 0.32, "cycle/B",                               \
+    X(VECTOR_FACTOR, "vector_cycle_factor", 1.042, 0.22, "cycle/B",                                \
       "fit: networks and 7x7 chains", "2026-11-24")                                                \
     X(CONCAT_PASSES, "concatenation_passes", 4, 0, "1", "2, 3 and 4 tried on BN-Inception",        \
       "2026-11-24")                                                                                \
@@ -46,17 +46,17 @@
     X(PACK_SOFTMAX_ROWS, "packed_softmax_rows", 48, 0, "1",                                        \
       "compiled files of 2021: 48256 B at 1001 classes = 48 * pad4(1001) + 64", "2026-11-24")      \
     /* what stays in the parameter cache */                                                        \
-    X(BUDGET_INNER, "budget_inner_mib", 7.655, 0.05, "MiB",                                        \
+    X(BUDGET_INNER, "budget_inner_mib", 7.655, 0.25, "MiB",                                        \
       "CIFAR networks, v16 logs: three intervals meet", "2026-11-24")                              \
     X(BUDGET_DENSE, "budget_dense_mib", 7.74, 0.07, "MiB", "synthetic dense chains, v16 logs",     \
       "2026-11-24")                                                                                \
     X(BUDGET_CHAIN, "budget_chain_mib", 7.0, 0.15, "MiB",                                          \
       "synthetic convolution chains at 64 px, v16 logs: 6.98 kept, 7.81 refused", "2026-11-24")    \
-    X(BUDGET_RESIDUAL_224, "budget_residual_224_mib", 7.14, 0.05, "MiB", "ResNets at 224 px",      \
+    X(BUDGET_RESIDUAL_224, "budget_residual_224_mib", 7.14, 0.3, "MiB", "ResNets at 224 px",       \
       "2026-11-24")                                                                                \
-    X(BUDGET_BRANCH_224, "budget_branch_224_mib", 6.59, 0.10, "MiB", "GoogLeNet at 224 px",        \
+    X(BUDGET_BRANCH_224, "budget_branch_224_mib", 6.59, 0.6, "MiB", "GoogLeNet at 224 px",         \
       "2026-11-24")                                                                                \
-    X(BUDGET_BRANCH_299, "budget_branch_299_mib", 5.53, 0.05, "MiB",                               \
+    X(BUDGET_BRANCH_299, "budget_branch_299_mib", 5.53, 0.3, "MiB",                                \
       "Inception v3 and Inception-ResNet v2 at 299 px", "2026-11-24")                              \
     X(BUDGET_PLAIN_224, "budget_plain_224_mib", 7.00, 0.3, "MiB",                                  \
       "one synthetic network at four sizes", "2026-11-24")                                         \
@@ -93,23 +93,33 @@
     X(NARROW_DENSE_MIN, "narrow_dense_output_bytes", 64, 0, "B", "compiled dense 256, 512, 1024",  \
       "2026-11-24")                                                                                \
     /* instructions */                                                                             \
-    X(INSTR_BASE, "instruction_base_bytes", 4500, 1000, "B", "compiled files, median error 23 %",  \
+    X(INSTR_BASE, "instruction_base_bytes", 1450, 500, "B", "compiled dense 256, 512, 1024",       \
       "2026-11-24")                                                                                \
-    X(INSTR_OP, "instruction_bytes_per_op", 2000, 900, "B/op",                                     \
-      "compiled files, median error 23 %", "2026-11-24")                                           \
-    X(INSTR_OP_V16, "instruction_bytes_per_op_v16", 2500, 2000, "B/op",                            \
+    X(INSTR_OP, "instruction_bytes_per_op", 1800, 300, "B/op",                                     \
+      "files of 2019 and 2020, per operator and strip: five within 7 %, one 15 % off",             \
+      "2026-11-24")                                                                                \
+    X(INSTR_DEPTHWISE, "instruction_bytes_per_depthwise", 2950, 500, "B/op",                       \
+      "files of 2019 and 2020, per operator and strip: five within 7 %, one 15 % off",             \
+      "2026-11-24")                                                                                \
+    X(INSTR_OP_V16, "instruction_bytes_per_op_v16", 5000, 3000, "B/op",                            \
       "files of 2021: 1.4 to 6.5 kB an operator; the card prefers little", "2026-11-24")           \
+    X(INSTR_DENSE, "instruction_bytes_per_dense", 854, 50, "B/op",                                 \
+      "compiled dense 256, 512, 1024; 300 layers captured in 2019 within 0.2 %", "2026-11-24")     \
+    X(INSTR_DENSE_GROUP, "instruction_bytes_per_dense_group", 480, 0, "B",                         \
+      "compiled dense 256, 512, 1024", "2026-11-24")                                               \
     /* operators left on the host: a coarse estimate, no data */                                   \
     X(CPU_US_PER_MMAC, "cpu_us_per_mmac", 300, 250, "us/MMAC",                                     \
       "assumption: 3 GMAC/s of one thread with int8 kernels", "2026-11-24")                        \
     X(CPU_US_PER_KB, "cpu_us_per_kb", 1, 1, "us/kB",                                               \
       "assumption: 1 GB/s through operators that are not arithmetic", "2026-11-24")                \
     /* 95 % half-widths of predicted times, relative; from cross-validation per family */          \
-    X(REL_U95_CONV, "rel_u95_convolutional", 0.1185, 0, "1",                                       \
+    X(REL_U95_CONV, "rel_u95_convolutional", 0.08736, 0, "1",                                      \
       "fit: errors of whole families left out", "2026-11-24")                                      \
-    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.238, 0, "1",                                       \
+    X(REL_U95_CHAIN, "rel_u95_chain", 0.4152, 0, "1", "fit: errors of whole families left out",    \
+      "2026-11-24")                                                                                \
+    X(REL_U95_DEPTHWISE, "rel_u95_depthwise", 0.3971, 0, "1",                                      \
       "fit: errors of whole families left out", "2026-11-24")                                      \
-    X(REL_U95_DENSE, "rel_u95_dense", 0.1025, 0, "1", "fit: errors of whole families left out",    \
+    X(REL_U95_DENSE, "rel_u95_dense", 0.1779, 0, "1", "fit: errors of whole families left out",    \
       "2026-11-24")                                                                                \
     X(REL_U95_WIDE, "rel_u95_strips_streaming", 0.60, 0, "1",                                      \
       "wide chains send streamed weights 3 to 7 times", "2026-11-24")                              \

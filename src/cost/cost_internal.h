@@ -86,7 +86,7 @@ struct atoll__situation {
     bool has_concat;
 };
 struct atoll__budget {
-    double mib;
+    double mib, u95_mib;
     const char *why;
 };
 struct atoll__budget atoll__cost_budget(const struct atoll__constants *k,
@@ -98,6 +98,10 @@ uint64_t atoll__cost_image_px(const struct atoll_tensor *t);
 struct atoll__mix {
     double array_cycles, depthwise_cycles, vector_cycles;
     uint32_t n_ops, n_tpu_ops, n_dense, n_conv;
+    uint32_t n_plain; ///< on the Edge TPU, neither dense nor depthwise nor free
+    uint32_t n_depthwise;
+    uint64_t dense_groups; ///< groups of outputs of the dense layers
+    bool branches;         ///< sums or concatenations
     uint64_t largest_tensor_bytes, image_px;
     uint64_t off_bytes, again_bytes; ///< streamed; of these in layers that stream several times
 };
@@ -111,14 +115,21 @@ uint64_t atoll__cost_strips(const struct atoll__constants *k, uint64_t live_tile
  */
 uint64_t atoll__cost_narrow(const struct atoll__constants *k, uint64_t live_tile_bytes,
                             uint64_t vector_bytes);
+/** Instructions sent per inference: a base, a part per operator (and strip), and for dense layers,
+ *  whose code grows with their outputs, a part per layer and per group of 64 outputs. */
 uint64_t atoll__cost_instructions(const struct atoll__constants *k, enum atoll_compiler compiler,
-                                  uint32_t n_tpu_ops, uint64_t strips);
+                                  const struct atoll__mix *mix, uint64_t strips);
+/** Groups of 64 outputs of a dense layer; 0: none. */
+uint64_t atoll__cost_dense_groups(const struct atoll__constants *k, const struct atoll_model *m,
+                                  uint32_t op);
 
 /** Sums of a segment, from which both paths make the figures of a stage. */
 struct atoll__sums {
     uint64_t stored, on, off, narrow, in, out, out_px, instr, macs;
-    double compute_us[2]; ///< sum of compute, by enum atoll_drive
-    double exposed_us[2]; ///< sum of max(compute, stream) - compute
+    double compute_us[2];    ///< sum of compute, by enum atoll_drive
+    double exposed_us[2];    ///< sum of max(compute, stream) - compute
+    double less_us, more_us; ///< the same, called, with the budget at the ends of its interval
+    bool less_streams, more_streams;
     double cpu_us;
     uint32_t n_tpu_ops;
     enum atoll_family family;
@@ -129,11 +140,18 @@ struct atoll__sums {
 struct atoll__rates {
     double us_per_cycle[2], us_per_stream_byte;
 };
+/** Adds a layer to the exposed streaming at both ends of the budget's interval. */
+void atoll__cost_add_ends(struct atoll__sums *s, const struct atoll__rates *r, double cycles,
+                          uint64_t bytes, bool less, bool more);
 struct atoll__rates atoll__cost_rates(const struct atoll_board *b, const struct atoll_use *u);
 void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_board *b,
                               const struct atoll_use *u, struct atoll_stage_cost *out);
 
 /* ------------------------------------------------------- prepared models */
+
+/** atoll_cost_program with at most room_bytes of the cache. */
+int atoll__cost_program_in(const struct atoll_cost *c, const uint32_t *ops, uint32_t n,
+                           uint64_t room_bytes, struct atoll_program *p, struct atoll_err *err);
 
 #define ATOLL__NO_RANK UINT32_MAX
 
@@ -145,7 +163,7 @@ struct atoll__cost_op {
     uint32_t out_at, n_out;   ///< outputs in cost->refs
     uint32_t
         rank; ///< place among all layers by cached bytes, largest first; NO_RANK: no parameters
-    uint64_t vector_narrow;
+    uint64_t vector_narrow, dense_groups;
     enum atoll_bound kind;
     bool mapped, dense, is_add, is_concat, is_conv, alias;
 };

@@ -87,6 +87,7 @@ static void fill_op(struct atoll_cost *c, uint32_t i, bool mapped)
     x->stream_bytes = packed.stream_bytes;
     x->dense = packed.dense;
     x->passes = atoll__cost_passes(c->k, m, i);
+    x->dense_groups = packed.dense ? atoll__cost_dense_groups(c->k, m, i) : 0;
     x->vector_narrow = atoll__cost_vector_narrow(c->k, m, i);
     x->alias = atoll__cost_alias(o);
     x->is_conv = cycles.kind == ATOLL_BOUND_DEPTHWISE ||

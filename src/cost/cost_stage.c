@@ -150,6 +150,9 @@ static void add_op(struct pass *p, uint32_t at, const struct atoll__cost_op *o)
     }
     p->mix.n_tpu_ops++;
     p->mix.n_dense += o->dense;
+    p->mix.dense_groups += o->dense_groups;
+    p->mix.n_depthwise += o->kind == ATOLL_BOUND_DEPTHWISE;
+    p->mix.n_plain += !o->dense && o->kind != ATOLL_BOUND_FREE && o->kind != ATOLL_BOUND_DEPTHWISE;
     p->mix.n_conv += o->is_conv;
     p->situation.has_array |= o->is_conv;
     p->situation.has_add |= o->is_add;
@@ -173,7 +176,12 @@ static void add_op(struct pass *p, uint32_t at, const struct atoll__cost_op *o)
 static void fill_cache(struct pass *p, const struct atoll__rates *r)
 {
     const struct atoll__constants *k = p->c->k;
-    const uint64_t budget = (uint64_t)(atoll__cost_budget(k, &p->situation).mib * ATOLL__MIB);
+    const struct atoll__budget law = atoll__cost_budget(k, &p->situation);
+    const uint64_t budget = (uint64_t)(law.mib * ATOLL__MIB);
+    const uint64_t u95 = (uint64_t)(law.u95_mib * ATOLL__MIB);
+    const uint64_t less = budget > u95 ? budget - u95 : 0;
+    uint64_t on_less = 0;
+    uint64_t on_more = 0;
     const uint64_t dense_max = (uint64_t)(k->v[ATOLL__K_DENSE_LAYER_MAX] * ATOLL__MIB);
     uint64_t left = p->sums.stored;
     p->sums.stored = 0;
@@ -184,14 +192,22 @@ static void fill_cache(struct pass *p, const struct atoll__rates *r)
             continue;
         }
         left -= o->cached_bytes;
-        if (p->sums.on + o->cached_bytes <= budget && !(o->dense && o->cached_bytes > dense_max)) {
+        const bool too_long = o->dense && o->cached_bytes > dense_max;
+        const bool streams_less = too_long || on_less + o->cached_bytes > less;
+        const bool streams_more = too_long || on_more + o->cached_bytes > budget + u95;
+        on_less += streams_less ? 0 : o->cached_bytes;
+        on_more += streams_more ? 0 : o->cached_bytes;
+        const uint64_t sent = (uint64_t)(o->passes * (double)o->stream_bytes);
+        if (streams_less || streams_more) {
+            atoll__cost_add_ends(&p->sums, r, o->cycles, sent, streams_less, streams_more);
+        }
+        if (p->sums.on + o->cached_bytes <= budget && !too_long) {
             p->sums.on += o->cached_bytes;
             continue;
         }
         p->sums.off += o->stream_bytes;
         p->mix.again_bytes += o->passes > 1.0 ? o->stream_bytes : 0;
-        const double stream_us =
-            r->us_per_stream_byte * (double)(uint64_t)(o->passes * (double)o->stream_bytes);
+        const double stream_us = r->us_per_stream_byte * (double)sent;
         for (int d = 0; d < 2; d++) {
             const double compute_us = r->us_per_cycle[d] * o->cycles;
             p->sums.exposed_us[d] += stream_us > compute_us ? stream_us - compute_us : 0.0;
@@ -232,12 +248,13 @@ static void run(struct pass *p, const struct atoll_board *b, const struct atoll_
     }
     const uint64_t strips = atoll__cost_strips(k, p->peak);
     p->mix.n_ops = p->n;
+    p->mix.branches = p->situation.has_add || p->situation.has_concat;
     p->mix.image_px = p->situation.image_px;
     p->mix.off_bytes = p->sums.off;
     p->sums.restreams = atoll__cost_restreams(p->sums.off, p->mix.again_bytes);
     p->sums.strips = strips > 1u;
     p->sums.narrow = atoll__cost_narrow(k, p->peak, p->vector_narrow);
-    p->sums.instr = atoll__cost_instructions(k, p->c->compiler, p->mix.n_tpu_ops, strips);
+    p->sums.instr = atoll__cost_instructions(k, p->c->compiler, &p->mix, strips);
     p->sums.n_tpu_ops = p->mix.n_tpu_ops;
     p->sums.family = atoll__cost_family(&p->mix);
     p->sums.warning = atoll__cost_warning(k, &p->mix);

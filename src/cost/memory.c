@@ -62,16 +62,31 @@ bool atoll__cost_restreams(uint64_t off_bytes, uint64_t again_bytes)
     return again_bytes > off_bytes / 10u; /* less than a tenth does not show */
 }
 
-uint64_t atoll__cost_instructions(const struct atoll__constants *k, enum atoll_compiler compiler,
-                                  uint32_t n_tpu_ops, uint64_t strips)
+uint64_t atoll__cost_dense_groups(const struct atoll__constants *k, const struct atoll_model *m,
+                                  uint32_t op)
 {
-    if (n_tpu_ops == 0) {
+    const int32_t w = atoll_op_weights(m, op);
+    if (m->ops[op].code != ATOLL_OP_FULLY_CONNECTED || w < 0 || m->tensors[w].rank != 2) {
         return 0;
     }
-    const uint64_t per_op = compiler == ATOLL_COMPILER_V16
-                                ? atoll__k_int(k, ATOLL__K_INSTR_OP_V16)
-                                : atoll__k_int(k, ATOLL__K_INSTR_OP) * strips;
-    return atoll__k_int(k, ATOLL__K_INSTR_BASE) + per_op * n_tpu_ops;
+    return atoll_ceil_div_u64((uint64_t)m->tensors[w].shape[0],
+                              atoll__k_int(k, ATOLL__K_PACK_ROWS));
+}
+
+uint64_t atoll__cost_instructions(const struct atoll__constants *k, enum atoll_compiler compiler,
+                                  const struct atoll__mix *mix, uint64_t strips)
+{
+    if (mix->n_tpu_ops == 0) {
+        return 0;
+    }
+    const bool v16 = compiler == ATOLL_COMPILER_V16;
+    const uint64_t plain = atoll__k_int(k, v16 ? ATOLL__K_INSTR_OP_V16 : ATOLL__K_INSTR_OP);
+    const uint64_t depthwise =
+        atoll__k_int(k, v16 ? ATOLL__K_INSTR_OP_V16 : ATOLL__K_INSTR_DEPTHWISE);
+    return atoll__k_int(k, ATOLL__K_INSTR_BASE) +
+           (plain * mix->n_plain + depthwise * mix->n_depthwise) * (v16 ? 1u : strips) +
+           atoll__k_int(k, ATOLL__K_INSTR_DENSE) * mix->n_dense +
+           atoll__k_int(k, ATOLL__K_INSTR_DENSE_GROUP) * mix->dense_groups;
 }
 
 enum atoll_family atoll__cost_family(const struct atoll__mix *mix)
@@ -84,8 +99,10 @@ enum atoll_family atoll__cost_family(const struct atoll__mix *mix)
         return ATOLL_FAMILY_DENSE;
     }
     /* From a tenth of the time on, the weakly determined depthwise law shows in the whole. */
-    return mix->depthwise_cycles > 0.1 * total ? ATOLL_FAMILY_DEPTHWISE
-                                               : ATOLL_FAMILY_CONVOLUTIONAL;
+    if (mix->depthwise_cycles > 0.1 * total) {
+        return ATOLL_FAMILY_DEPTHWISE;
+    }
+    return mix->branches ? ATOLL_FAMILY_CONVOLUTIONAL : ATOLL_FAMILY_CHAIN;
 }
 
 const char *atoll_family_name(enum atoll_family f)
@@ -99,6 +116,8 @@ const char *atoll_family_name(enum atoll_family f)
         return "dense";
     case ATOLL_FAMILY_HOST:
         return "host";
+    case ATOLL_FAMILY_CHAIN:
+        return "chain";
     }
     return "?";
 }

@@ -21,6 +21,7 @@ struct plain {
     struct atoll_program *p;
     struct atoll__mix mix;
     struct atoll__situation situation;
+    uint64_t room_bytes; ///< of the cache; less than the budget where others hold a part
 };
 
 static bool on_tpu(const struct plain *s, int32_t op)
@@ -81,6 +82,10 @@ static void layer(struct plain *s, uint32_t at)
     l->packed_bytes = packed.cached_bytes;
     s->mix.n_tpu_ops++;
     s->mix.n_dense += packed.dense;
+    s->mix.dense_groups += packed.dense ? atoll__cost_dense_groups(k, s->m, op) : 0;
+    const bool depthwise = cycles.kind == ATOLL_BOUND_DEPTHWISE;
+    s->mix.n_depthwise += depthwise;
+    s->mix.n_plain += !packed.dense && !depthwise && cycles.kind != ATOLL_BOUND_FREE;
     const bool conv = o->code == ATOLL_OP_CONV_2D || o->code == ATOLL_OP_DEPTHWISE_CONV_2D ||
                       o->code == ATOLL_OP_TRANSPOSE_CONV || o->code == ATOLL_OP_BATCH_MATMUL ||
                       o->code == ATOLL_OP_LSTM || o->code == ATOLL_OP_UNIDIRECTIONAL_SEQUENCE_LSTM;
@@ -221,6 +226,20 @@ static int largest_first(const void *a, const void *b)
     return x->op < y->op ? -1 : x->op > y->op;
 }
 
+/** A cache being filled. */
+struct fill {
+    uint64_t budget_bytes, on_bytes;
+};
+
+static bool keeps(struct fill *f, uint64_t bytes)
+{
+    if (f->on_bytes + bytes > f->budget_bytes) {
+        return false;
+    }
+    f->on_bytes += bytes;
+    return true;
+}
+
 /** Decides layer by layer, largest first, what stays on chip. */
 static int cache(struct plain *s, struct atoll_err *err)
 {
@@ -229,6 +248,14 @@ static int cache(struct plain *s, struct atoll_err *err)
     struct atoll_program *p = s->p;
     p->budget_bytes = (uint64_t)(budget.mib * ATOLL__MIB);
     p->budget_why = budget.why;
+    if (s->room_bytes < p->budget_bytes) {
+        p->budget_bytes = s->room_bytes;
+        p->budget_why = "what is left of the cache that it shares with models compiled with it";
+    }
+    const uint64_t u95_bytes = (uint64_t)(budget.u95_mib * ATOLL__MIB);
+    struct fill less = {.budget_bytes =
+                            p->budget_bytes > u95_bytes ? p->budget_bytes - u95_bytes : 0};
+    struct fill more = {.budget_bytes = p->budget_bytes + u95_bytes};
     struct atoll_layer **order = atoll_calloc(s->n + 1u, sizeof(struct atoll_layer *));
     if (order == NULL) {
         return atoll_fail_nomem(err, "layers by size", s->n * sizeof *order);
@@ -242,12 +269,15 @@ static int cache(struct plain *s, struct atoll_err *err)
         atoll__cost_packing(k, s->m, order[i]->op, s->c->compiler, &packed);
         const bool too_long = packed.dense && (double)packed.cached_bytes >
                                                   k->v[ATOLL__K_DENSE_LAYER_MAX] * ATOLL__MIB;
+        const double passes = atoll__cost_passes(k, s->m, order[i]->op);
+        order[i]->if_streamed_bytes = (uint64_t)(passes * (double)packed.stream_bytes);
+        order[i]->streams_if_less = too_long || !keeps(&less, packed.cached_bytes);
+        order[i]->streams_if_more = too_long || !keeps(&more, packed.cached_bytes);
         if (!too_long && p->on_chip_bytes + packed.cached_bytes <= p->budget_bytes) {
             p->on_chip_bytes += packed.cached_bytes;
         } else {
             order[i]->packed_bytes = packed.stream_bytes;
-            const double passes = atoll__cost_passes(k, s->m, order[i]->op);
-            order[i]->stream_bytes = (uint64_t)(passes * (double)packed.stream_bytes);
+            order[i]->stream_bytes = order[i]->if_streamed_bytes;
             s->mix.again_bytes += passes > 1.0 ? packed.stream_bytes : 0;
             p->off_chip_bytes += packed.stream_bytes;
         }
@@ -287,26 +317,26 @@ static int compile(struct plain *s, struct atoll_err *err)
     }
     const uint64_t strips = atoll__cost_strips(s->c->k, peak);
     s->mix.n_ops = s->n;
+    s->mix.branches = s->situation.has_add || s->situation.has_concat;
     s->mix.image_px = s->situation.image_px;
     s->mix.off_bytes = s->p->off_chip_bytes;
     s->p->restreams = atoll__cost_restreams(s->p->off_chip_bytes, s->mix.again_bytes);
     s->p->strips = strips > 1u;
     s->p->n_tpu_ops = s->mix.n_tpu_ops;
     s->p->narrow_bytes_per_tile = atoll__cost_narrow(s->c->k, peak, vector_need(s));
-    s->p->instruction_bytes =
-        atoll__cost_instructions(s->c->k, s->c->compiler, s->mix.n_tpu_ops, strips);
+    s->p->instruction_bytes = atoll__cost_instructions(s->c->k, s->c->compiler, &s->mix, strips);
     s->p->family = atoll__cost_family(&s->mix);
     s->p->warning = atoll__cost_warning(s->c->k, &s->mix);
     return 0;
 }
 
-int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops, uint32_t n,
-                       struct atoll_program *p, struct atoll_err *err)
+int atoll__cost_program_in(const struct atoll_cost *c, const uint32_t *ops, uint32_t n,
+                           uint64_t room_bytes, struct atoll_program *p, struct atoll_err *err)
 {
     const struct atoll_model *m = c->model;
     struct atoll_program made = {.layers = atoll_calloc(n + 1u, sizeof *made.layers),
                                  .n_layers = n};
-    struct plain s = {.c = c, .m = m, .ops = ops, .n = n, .p = &made};
+    struct plain s = {.c = c, .m = m, .ops = ops, .n = n, .p = &made, .room_bytes = room_bytes};
     s.in_set = atoll_calloc(m->n_ops + 1u, sizeof *s.in_set);
     s.maps = atoll_calloc(m->n_ops + 1u, sizeof *s.maps);
     s.owner = atoll_calloc(m->n_tensors + 1u, sizeof *s.owner);
@@ -326,6 +356,12 @@ int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops, uint32_t
     }
     *p = made;
     return 0;
+}
+
+int atoll_cost_program(const struct atoll_cost *c, const uint32_t *ops, uint32_t n,
+                       struct atoll_program *p, struct atoll_err *err)
+{
+    return atoll__cost_program_in(c, ops, n, UINT64_MAX, p, err);
 }
 
 void atoll_program_finish(struct atoll_program *p)

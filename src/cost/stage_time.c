@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the sums of a segment to time and energy on a board:
- *   latency = call + in * (input + instructions) + sum over layers of max(compute, k * streamed)
+ *   latency = call + in * sent + sum over layers of max(compute, k * streamed)
  *             + a fixed part where anything streams
  *             + out * output + px * output pixels + operators left on the host
+ * sent: inputs, and on USB the instructions, which a chip on PCIe fetches itself while it runs;
  * with the constants of the drive in use. Time in microseconds, power in milliwatts.
  */
 #include "cost_internal.h"
@@ -27,6 +28,12 @@ const struct atoll_drive_cost *atoll_board_drive(const struct atoll_board *b,
     return &b->drive[r == ATOLL_RUNNER_C ? 1 : 0][d == ATOLL_DRIVE_THREADED ? 1 : 0];
 }
 
+uint64_t atoll_board_sent_bytes(const struct atoll_board *b, uint64_t input_bytes,
+                                uint64_t instruction_bytes)
+{
+    return input_bytes + (b->link == ATOLL_LINK_PCIE ? 0 : instruction_bytes);
+}
+
 struct atoll__rates atoll__cost_rates(const struct atoll_board *b, const struct atoll_use *u)
 {
     const double us_per_cycle = 1e6 / atoll_board_clock_hz(b, u);
@@ -45,6 +52,8 @@ static enum atoll__k rel_of(enum atoll_family f)
         return ATOLL__K_REL_U95_DEPTHWISE;
     case ATOLL_FAMILY_DENSE:
         return ATOLL__K_REL_U95_DENSE;
+    case ATOLL_FAMILY_CHAIN:
+        return ATOLL__K_REL_U95_CHAIN;
     case ATOLL_FAMILY_CONVOLUTIONAL:
     case ATOLL_FAMILY_HOST:
         break;
@@ -64,12 +73,13 @@ struct driven {
     double call_us, input_us, output_us, u95_us;
 };
 
-static struct driven drive(const struct atoll__sums *s, const struct atoll_drive_cost *d)
+static struct driven drive(const struct atoll__sums *s, const struct atoll_board *b,
+                           const struct atoll_drive_cost *d)
 {
     if (s->n_tpu_ops == 0) {
         return (struct driven){0};
     }
-    const double in_mib = (double)(s->in + s->instr) / ATOLL__MIB;
+    const double in_mib = (double)atoll_board_sent_bytes(b, s->in, s->instr) / ATOLL__MIB;
     const double out_mib = (double)s->out / ATOLL__MIB;
     const double u_in = d->input_us_per_mib.u95 * in_mib;
     const double out_kpx = (double)s->out_px / 1e3;
@@ -109,18 +119,40 @@ static void energy(const struct atoll__sums *s, const struct atoll_board *b, con
     out->active_u95_mj = hypot3(power_u95, time_u95, b->mj_per_gmac.u95 * gmac);
 }
 
+void atoll__cost_add_ends(struct atoll__sums *s, const struct atoll__rates *r, double cycles,
+                          uint64_t bytes, bool less, bool more)
+{
+    const double over_us =
+        r->us_per_stream_byte * (double)bytes - r->us_per_cycle[ATOLL_DRIVE_CALLED] * cycles;
+    const double exposed_us = over_us > 0.0 ? over_us : 0.0;
+    s->less_us += less ? exposed_us : 0.0;
+    s->more_us += more ? exposed_us : 0.0;
+    s->less_streams |= less;
+    s->more_streams |= more;
+}
+
+/** How far the time moves when the budget goes to the ends of its interval. */
+static double budget_u95_us(const struct atoll__sums *s, const struct atoll_board *b)
+{
+    const double at = s->exposed_us[ATOLL_DRIVE_CALLED] + (s->off > 0 ? b->stream_us.value : 0.0);
+    const double less = s->less_us + (s->less_streams ? b->stream_us.value : 0.0);
+    const double more = s->more_us + (s->more_streams ? b->stream_us.value : 0.0);
+    return fmax(fabs(less - at), fabs(at - more));
+}
+
 void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_board *b,
                               const struct atoll_use *u, struct atoll_stage_cost *out)
 {
     const struct atoll_drive_cost *dc = atoll_board_drive(b, u, ATOLL_DRIVE_CALLED);
     const struct atoll_drive_cost *dt = atoll_board_drive(b, u, ATOLL_DRIVE_THREADED);
-    const struct driven called = drive(s, dc);
-    const struct driven threaded = drive(s, dt);
+    const struct driven called = drive(s, b, dc);
+    const struct driven threaded = drive(s, b, dt);
     const double stream_us = s->off > 0 ? b->stream_us.value : 0.0;
     const double layers_called =
         s->compute_us[ATOLL_DRIVE_CALLED] + s->exposed_us[ATOLL_DRIVE_CALLED] + stream_us;
     const double layers_threaded =
         s->compute_us[ATOLL_DRIVE_THREADED] + s->exposed_us[ATOLL_DRIVE_THREADED] + stream_us;
+    const double budget_us = budget_u95_us(s, b);
     *out = (struct atoll_stage_cost){
         .stored_bytes = s->stored,
         .on_chip_bytes = s->on,
@@ -145,8 +177,10 @@ void atoll__cost_stage_finish(const struct atoll__sums *s, const struct atoll_bo
         .load_us = s->on > 0
                        ? b->load_us.value + b->load_us_per_mib.value * (double)s->on / ATOLL__MIB
                        : 0.0,
-        .latency_u95_us = hypot3(rel_u95(s) * layers_called, called.u95_us, s->cpu_us),
-        .service_u95_us = hypot3(rel_u95(s) * layers_threaded, threaded.u95_us, s->cpu_us),
+        .latency_u95_us =
+            hypot(hypot3(rel_u95(s) * layers_called, called.u95_us, s->cpu_us), budget_us),
+        .service_u95_us =
+            hypot(hypot3(rel_u95(s) * layers_threaded, threaded.u95_us, s->cpu_us), budget_us),
         .busy_us = threaded.input_us + layers_threaded + threaded.output_us,
         .family = s->family,
         .strips = s->strips,
@@ -176,6 +210,8 @@ void atoll_cost_stage_of(const struct atoll_program *p, const struct atoll_board
     for (uint32_t i = 0; i < p->n_layers; i++) {
         const struct atoll_layer *l = &p->layers[i];
         s.macs += l->kind == ATOLL_BOUND_CPU ? 0 : l->macs;
+        atoll__cost_add_ends(&s, &r, l->cycles, l->if_streamed_bytes, l->streams_if_less,
+                             l->streams_if_more);
         for (int d = 0; d < 2; d++) {
             const double compute = r.us_per_cycle[d] * l->cycles;
             const double stream = r.us_per_stream_byte * (double)l->stream_bytes;

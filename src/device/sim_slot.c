@@ -74,7 +74,8 @@ int atoll__sim_slot_init(struct sim_slot *s, const struct sim *sim, const struct
                               i, p->layers[i].cycles);
         }
     }
-    s->input_mib = (double)(p->input_bytes + p->instruction_bytes) / MIB;
+    s->input_mib =
+        (double)atoll_board_sent_bytes(sim->board, p->input_bytes, p->instruction_bytes) / MIB;
     s->output_mib = (double)p->output_bytes / MIB;
     s->load_mib = (double)p->on_chip_bytes / MIB;
     for (uint32_t i = 0; i < p->n_layers; i++) {

@@ -171,6 +171,29 @@ def split_and_compile():
                               'output_bytes': int})
         assert s['stored_bytes'] == s['on_chip_bytes'] + s['off_chip_bytes']
     one = answer('compile', 'compile', '--estimate', 'zoo:resnet50')
+    for segment in j['segments'] + one['segments']:
+        t = segment['time']
+        fields('time', t, {'board': str, 'latency_us': NUMBER, 'latency_u95_us': NUMBER,
+                           'service_us': NUMBER, 'load_us': NUMBER, 'family': str})
+        assert t['latency_us'] > t['latency_u95_us'] > 0 and t['load_us'] > 0
+    assert isinstance(one['assumption'], str) and 'MiB' in one['assumption'], one['assumption']
+    assert one['together'] is None
+    names = ['zoo:mobilenet_v2', 'zoo:googlenet']
+    for order in (names, names[::-1]):
+        both = answer('compile', 'compile', '--estimate', *order, '--board', 'usb3_x86')
+        alone = [answer('compile', 'compile', '--estimate', n)['segments'][0] for n in order]
+        first, second = both['segments']
+        assert [s['model'] for s in both['segments']] == order
+        assert first['on_chip_bytes'] == min(alone[0]['on_chip_bytes'], first['budget_bytes'])
+        assert second['budget_bytes'] == first['budget_bytes'] - first['on_chip_bytes']
+        assert second['stored_bytes'] == alone[1]['stored_bytes']
+        shared = both['together']
+        fields('together', shared, {'mean_us': NUMBER, 'apart_random_us': NUMBER,
+                                    'apart_turns_us': NUMBER, 'reload_us': NUMBER})
+        assert abs(shared['apart_turns_us'] - shared['apart_random_us']
+                   - shared['reload_us'] / 2) < 1e-6
+    run('compile', *names, code=2)
+    run('compile', '--estimate', *names, '-n', '2', code=2)
     assert one['segments'][0]['off_chip_bytes'] > 0, 'ResNet-50 does not fit one TPU'
 
 

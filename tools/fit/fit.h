@@ -22,6 +22,9 @@
 enum fit_class { FIT_CONV, FIT_DEPTHWISE, FIT_VECTOR, FIT_CLASSES };
 extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the table of constants
 #define FIT_MIB 1048576.0
+/** Relative standard error from which on a row says nothing about the laws: its source repeats no
+ * better, or rounds to whole milliseconds. */
+#define FIT_SIGMA_NO_TEST 0.3
 
 enum { FIT_HOSTS_MAX = 32, FIT_PARAMS_MAX = 240, FIT_STAGES_MAX = 8 };
 
@@ -45,9 +48,10 @@ struct fit_stage {
 };
 
 enum fit_kind {
-    FIT_LATENCY,  ///< sum over stages, called one after the other
-    FIT_INTERVAL, ///< slowest stage, driven by threads
-    FIT_COPIES,   ///< measured latency of one copy, with further independent copies beside
+    FIT_LATENCY,         ///< sum over stages, called one after the other
+    FIT_INTERVAL,        ///< slowest stage, driven by threads
+    FIT_COPIES,          ///< measured latency of one copy, with further independent copies beside
+    FIT_COPIES_INTERVAL, ///< measured interval of one copy, the same
 };
 struct fit_row {
     char label[80];
@@ -55,12 +59,15 @@ struct fit_row {
     int host;
     enum fit_kind kind;
     uint32_t copies; ///< further copies
-    double one_ms;   ///< FIT_COPIES: measured latency of one copy
+    double one_ms;   ///< of copies: measured latency or interval of one
     struct fit_stage *stages;
     uint32_t n_stages;
-    double ms;    ///< measured
-    double sigma; ///< relative standard error that its source deserves
+    double ms;      ///< measured
+    double half_ms; ///< half of the last digit that its source gives; 0: many digits
+    double sigma;   ///< relative standard error that its source deserves
     double predicted_ms, row_out_ms, family_out_ms, host_out_ms;
+    double family_out_u95_ms, host_out_u95_ms; ///< half-widths as the library states them
+    double family_out_layers_ms;               ///< part of family_out_ms that the chip's laws make
 };
 
 enum fit_place { FIT_CHIP, FIT_BOARD, FIT_DRIVE, FIT_ARRAY_FACTOR };
@@ -102,10 +109,13 @@ int fit_add_row(struct fit *f, const char *family, int host, const char *label, 
 /** Adds the operators [from, to) of a vendor order, or the whole model (order NULL), as a stage. */
 int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_compiler compiler,
                   const uint32_t *ops, uint32_t n, struct atoll_err *err);
+void fit_drop_stages(struct fit_row *row);
 /** A row of a whole network on one device. */
 int fit_add_whole(struct fit *f, const char *family, const char *host, const char *label,
                   const char *spec, enum atoll_compiler compiler, double ms, double sigma,
                   struct atoll_err *err);
+/** Replaces the law by what a capture of the link showed. */
+void fit_set_instructions(struct fit_row *row, uint64_t bytes);
 /** Replaces the cache law by a known off-chip size (compiler 1.0): the last layers stream. */
 void fit_force_streaming(struct fit_row *row, double off_mib);
 int fit_host_index(const struct fit *f, const char *name);
@@ -121,6 +131,8 @@ int fit_open_hosts(struct fit *f, const char *share, struct atoll_err *err);
 /* fit_predict.c */
 void fit_apply(struct fit *f);
 double fit_predict(const struct fit *f, const struct fit_row *row);
+/** 95 % half-width that the library states for the row, ms; `layers_ms`: time on the chip. */
+double fit_predict_u95(const struct fit *f, const struct fit_row *row, double *layers_ms);
 
 /* fit_solve.c */
 /** Least squares over the rows for which use[i]; starts from the parameters at hand. */
@@ -130,6 +142,11 @@ int fit_cross_validate(struct fit *f, struct atoll_err *err);
 /* fit_extra.c */
 /** Loading and energy: fits and prints. */
 int fit_extra(struct fit *f, struct atoll_err *err);
+
+/* fit_energy.c */
+/** Energy of inferences on the Dev Board Micro, given the measured time and from the model alone.
+ */
+int fit_energy(struct fit *f, struct atoll_err *err);
 
 /* fit_depth.c */
 /** Latency against pipeline depth: table to `out`, picture into docs/img (source_dir NULL: none).

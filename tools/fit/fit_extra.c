@@ -140,51 +140,6 @@ static int energy_lines(const struct fit *f, struct line *inference, struct line
     return rc;
 }
 
-/** Arithmetic on top of the idle board: energy of the rows whose network the fit has, from the
- *  measured time and from the model alone. */
-static int networks_energy(struct fit *f, double idle_w, struct atoll_err *err)
-{
-    struct tsv t;
-    double sum_ge = 0;
-    double sum_gg = 0;
-    const int rc = tsv_open(f->data, "energy_calib.tsv", &t, err);
-    for (int pass = 0; pass < 2 && rc == 0; pass++) {
-        for (size_t i = 0; i < t.n_rows; i++) {
-            for (size_t r = 0; r < f->n_rows; r++) {
-                const struct fit_row *row = &f->rows[r];
-                if (strcmp(row->family, "networks on the Micro") != 0 ||
-                    !tsv_is(&t, i, "model_or_state", row->label)) {
-                    continue;
-                }
-                double gmac = 0;
-                for (uint32_t k = 0; k < row->stages[0].program.n_layers; k++) {
-                    gmac += (double)row->stages[0].program.layers[k].macs / 1e9;
-                }
-                const double mj = tsv_number(&t, i, "energy_mj");
-                if (pass == 0) {
-                    sum_ge += gmac * (mj - idle_w * row->ms) / (mj * mj);
-                    sum_gg += gmac * gmac / (mj * mj);
-                    continue;
-                }
-                const double e = sum_ge / sum_gg;
-                (void)fprintf(f->out, "| %s | %.3f | %.3f | %+.1f | %+.1f |\n", row->label, gmac,
-                              mj, 100 * ((idle_w * row->ms + e * gmac) / mj - 1),
-                              100 * ((idle_w * row->predicted_ms + e * gmac) / mj - 1));
-            }
-        }
-        if (pass == 0) {
-            (void)fprintf(
-                f->out,
-                "\nDev Board Micro: %.3g mJ/GMAC on top of %.3f W (idle board)\n\n"
-                "| network | GMAC | measured mJ | from the measured ms | from the model alone "
-                "|\n|---|---|---|---|---|\n",
-                sum_ge / sum_gg, idle_w);
-        }
-    }
-    tsv_close(&t);
-    return rc;
-}
-
 int fit_extra(struct fit *f, struct atoll_err *err)
 {
     struct line loads = {0};
@@ -205,5 +160,5 @@ int fit_extra(struct fit *f, struct atoll_err *err)
     f->load_ms_per_mib = b;
     print_line_fit(f, "inference, mJ against ms, Micro", &inference, &a, &b);
     print_line_fit(f, "model switch, mJ against ms, Micro", &switches, &a, &b);
-    return networks_energy(f, 0.70671, err);
+    return fit_energy(f, err);
 }

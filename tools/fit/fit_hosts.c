@@ -31,9 +31,9 @@ static const struct link_class usb3_2019 = {
 static const struct link_class usb2 = {
     {450, 0.4}, {32000, 0.15}, {40000, 0.5}, {200, 0.7}, {31000, 0.1}};
 static const struct link_class usb2_micro = {
-    {4000, 0.5}, {43000, 0.25}, {60000, 0.5}, {200, 0.7}, {43000, 0.15}};
+    {2500, 0.5}, {32000, 0.15}, {40000, 0.5}, {200, 0.7}, {31000, 0.1}};
 static const struct link_class pcie = {
-    {170, 0.5}, {2750, 0.25}, {5600, 0.4}, {20, 1.0}, {2720, 0.02}};
+    {220, 0.5}, {2750, 0.25}, {5600, 0.4}, {20, 1.0}, {2720, 0.02}};
 static const struct link_class card = {
     {400, 0.6}, {2750, 0.25}, {5600, 0.4}, {20, 1.0}, {2760, 0.01}};
 static const struct link_class card_threads = {
@@ -67,6 +67,7 @@ static const struct host_known known_hosts[] = {
     {"issue 151, USB 2", "usb2_x86", false, 1, ATOLL_CLOCK_MAX, &usb2, false, false},
     {"Dev Board Micro", "dev_board_micro", true, 1, ATOLL_CLOCK_MAX, &usb2_micro, false, false},
     {"Jorgitou98, dense", "pcie_x86", true, 0, ATOLL_CLOCK_MAX, &pcie, false, false},
+    {"Jorgitou98, dense, 6912 inputs", "pcie_x86", false, 0, ATOLL_CLOCK_MAX, &pcie, false, false},
     {"Jorgitou98, convolutions", "pcie_x86", false, 0, ATOLL_CLOCK_MAX, &pcie, false, true},
     {"iwatake 10W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
     {"iwatake 5W, USB 3, 7x7", "usb3_x86", false, 1, ATOLL_CLOCK_MAX, &usb3_2019, false, false},
@@ -118,11 +119,13 @@ static void host_params(struct fit *f, int host, const struct host_known *k)
     drive_params(f, host, &card_threads, 1);
     add_param(f, "copy_us", host, FIT_DRIVE, offsetof(struct atoll_drive_cost, copy_us), 2,
               (struct known){40, 0.5});
+    add_param(f, "copy_interval_us", host, FIT_DRIVE,
+              offsetof(struct atoll_drive_cost, copy_interval_us), 2, (struct known){80, 0.5});
 }
 
 static void chip_params(struct fit *f)
 {
-    static const struct known known[FIT_CLASSES] = {{1.0, 0.5}, {1.1, 0.5}, {1.0, 0.5}};
+    static const struct known known[FIT_CLASSES] = {{1.0, 0.5}, {1.1, 0.5}, {1.0, 0.3}};
     for (int c = 0; c < FIT_CLASSES; c++) {
         struct fit_param *p = &f->params[f->n_params++];
         *p = (struct fit_param){.place = FIT_CHIP,

@@ -97,6 +97,79 @@ static struct atoll_model *pose(int32_t h, int32_t w, const int32_t *heads, uint
     return finish(&s, in, outs, n_heads);
 }
 
+static int32_t add(struct builder *s, int32_t x, int32_t y)
+{
+    if (s->failed) {
+        return -1;
+    }
+    const struct atoll_tensor t = *atoll_builder_get(s->b, x);
+    const struct atoll_op_attr a = atoll_op_attr_default();
+    const int32_t ins[] = {x, y};
+    const int32_t out = tensor(s, ATOLL_TYPE_INT8, 4, t.shape, false);
+    op(s, ATOLL_OP_ADD, &a, ins, 2, out);
+    return out;
+}
+
+static int32_t whole_pool(struct builder *s, int32_t x)
+{
+    if (s->failed) {
+        return -1;
+    }
+    const struct atoll_tensor t = *atoll_builder_get(s->b, x);
+    struct atoll_op_attr a = atoll_op_attr_default();
+    a.filter_h = t.shape[1];
+    a.filter_w = t.shape[2];
+    a.stride_h = a.stride_w = 1;
+    a.padding = ATOLL_PADDING_VALID;
+    const int32_t out =
+        tensor(s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, 1, 1, t.shape[3]}, false);
+    op(s, ATOLL_OP_AVERAGE_POOL_2D, &a, &x, 1, out);
+    return out;
+}
+
+/** A stage of MobileNet-EdgeTPU: one block that widens by 8, then `more` residual ones by 4. */
+struct stage {
+    int32_t channels, kernel, stride, more;
+    bool fused; ///< the first two convolutions of a block in one
+};
+
+static int32_t block(struct builder *s, int32_t x, const struct stage *t, int32_t wide,
+                     int32_t stride)
+{
+    int32_t y = x;
+    if (t->fused) {
+        y = conv(s, y, t->kernel, stride, wide);
+    } else {
+        y = conv(s, conv(s, y, 1, 1, wide), t->kernel, stride, 0);
+    }
+    return conv(s, y, 1, 1, t->channels);
+}
+
+/** MobileNet-EdgeTPU 1.0 (Coral's "MobileNet V3"): widths of the shared 0.75 file over 0.75. */
+static struct atoll_model *mobilenet_edgetpu(struct atoll_err *err)
+{
+    static const struct stage stages[] = {{32, 3, 2, 3, true},   {48, 3, 2, 3, true},
+                                          {96, 3, 2, 3, false},  {96, 3, 1, 3, false},
+                                          {160, 5, 2, 3, false}, {192, 3, 1, 0, false}};
+    struct builder s = {.err = err};
+    if (atoll_builder_create("mobilenet_edgetpu", "", &s.b, err) != 0) {
+        return NULL;
+    }
+    const int32_t in = tensor(&s, ATOLL_TYPE_INT8, 4, (const int32_t[]){1, 224, 224, 3}, false);
+    int32_t x = conv(&s, conv(&s, in, 3, 2, 32), 1, 1, 16);
+    int32_t channels = 16;
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+        const struct stage *t = &stages[i];
+        x = block(&s, x, t, 8 * channels, t->stride);
+        channels = t->channels;
+        for (int32_t k = 0; k < t->more; k++) {
+            x = add(&s, block(&s, x, t, 4 * channels, 1), x);
+        }
+    }
+    x = conv(&s, whole_pool(&s, conv(&s, x, 1, 1, 1280)), 1, 1, 1001);
+    return finish(&s, in, &x, 1);
+}
+
 /** stride: the image shrinks to one pixel by one 1x1 convolution; padding: 2x2 grows by a pad;
  *  both: 2x2 -> pad -> stride -> one pixel. */
 static struct atoll_model *io(const char *sweep, int32_t h, int32_t w, struct atoll_err *err)
@@ -186,6 +259,9 @@ struct atoll_model *fit_model(const char *spec, struct atoll_err *err)
     }
     if (strncmp(spec, "bodypix:", 8) == 0 && tsv_size(spec + 8, &h, &w)) {
         return pose(h, w, body_heads, 6, err);
+    }
+    if (strcmp(spec, "mobilenet_edgetpu") == 0) {
+        return mobilenet_edgetpu(err);
     }
     if (strncmp(spec, "dense:", 6) == 0 && tsv_size(spec + 6, &h, &w)) {
         return dense_stack(h, w, err);

@@ -89,6 +89,11 @@ int fit_add_stage(struct fit_row *row, const struct atoll_model *m, enum atoll_c
     return rc;
 }
 
+void fit_set_instructions(struct fit_row *row, uint64_t bytes)
+{
+    row->stages[0].program.instruction_bytes = bytes;
+}
+
 void fit_force_streaming(struct fit_row *row, double off_mib)
 {
     struct atoll_program *p = &row->stages[0].program;
@@ -97,7 +102,8 @@ void fit_force_streaming(struct fit_row *row, double off_mib)
     for (uint32_t i = p->n_layers; i > 0; i--) {
         struct atoll_layer *l = &p->layers[i - 1u];
         const double bytes = left < (double)l->packed_bytes ? left : (double)l->packed_bytes;
-        l->stream_bytes = (uint64_t)bytes;
+        l->stream_bytes = l->if_streamed_bytes = (uint64_t)bytes;
+        l->streams_if_less = l->streams_if_more = bytes > 0.0;
         left -= bytes;
         p->off_chip_bytes += l->stream_bytes;
     }
@@ -174,6 +180,9 @@ static bool network_spec(const char *model, const char *input, char spec[96], co
     return true;
 }
 
+/* Instructions of MobileNet v1 by compiler 1.0, as a capture of its USB traffic shows. */
+#define CAPTURED_MOBILENET_BYTES 82768u
+
 int fit_load_networks(struct fit *f, struct atoll_err *err)
 {
     struct tsv t;
@@ -182,6 +191,8 @@ int fit_load_networks(struct fit *f, struct atoll_err *err)
         const char *device = tsv_text(&t, i, "device");
         const char *source = tsv_text(&t, i, "source");
         const double ms = tsv_number(&t, i, "latency_ms");
+        const char *point = strchr(tsv_text(&t, i, "latency_ms"), '.');
+        const double half_ms = 0.5 * pow(10, point != NULL ? -(double)strlen(point + 1) : 0);
         const struct device_rule *rule = NULL;
         for (size_t r = 0; r < sizeof device_rules / sizeof device_rules[0] && rule == NULL; r++) {
             if (strstr(device, device_rules[r].device) != NULL &&
@@ -200,6 +211,12 @@ int fit_load_networks(struct fit *f, struct atoll_err *err)
         (void)snprintf(label, sizeof label, "%.30s, %.46s", spec, device);
         rc = fit_add_whole(f, family, rule->host, label, spec, ATOLL_COMPILER_2019, ms, rule->sigma,
                            err);
+        if (rc == 0) {
+            f->rows[f->n_rows - 1u].half_ms = half_ms;
+        }
+        if (rc == 0 && strncmp(rule->host, "iwatake", 7) == 0) {
+            fit_set_instructions(&f->rows[f->n_rows - 1u], CAPTURED_MOBILENET_BYTES);
+        }
     }
     tsv_close(&t);
     return rc;
@@ -246,14 +263,21 @@ int fit_load_sweeps(struct fit *f, struct atoll_err *err)
     return rc;
 }
 
+void fit_drop_stages(struct fit_row *row)
+{
+    for (uint32_t s = 0; s < row->n_stages; s++) {
+        atoll_program_finish(&row->stages[s].program);
+        atoll_free(row->stages[s].unit);
+    }
+    atoll_free(row->stages);
+    row->stages = NULL;
+    row->n_stages = 0;
+}
+
 void fit_close(struct fit *f)
 {
     for (size_t i = 0; i < f->n_rows; i++) {
-        for (uint32_t s = 0; s < f->rows[i].n_stages; s++) {
-            atoll_program_finish(&f->rows[i].stages[s].program);
-            atoll_free(f->rows[i].stages[s].unit);
-        }
-        atoll_free(f->rows[i].stages);
+        fit_drop_stages(&f->rows[i]);
     }
     atoll_free(f->rows);
     for (int i = 0; i < f->n_hosts; i++) {

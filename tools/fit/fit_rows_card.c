@@ -32,16 +32,17 @@ static int card_row(struct fit *f, const struct atoll_model *m, const char *fami
                     enum fit_kind kind, double ms, double one_ms, double sigma,
                     struct atoll_err *err)
 {
-    static const char *const what[] = {"called by hand", "runner", "copies"};
+    static const char *const what[] = {"called by hand", "runner", "copies", "copies' interval"};
     char label[80];
     struct fit_row *row = NULL;
     (void)snprintf(label, sizeof label, "%s on %u TPUs, %s", m->path, n, what[kind]);
     int rc = fit_add_row(f, family, fit_host_index(f, "8-TPU card"), label, ms, sigma, &row, err);
     if (rc == 0) {
         row->kind = kind;
-        row->copies = kind == FIT_COPIES ? n - 1u : 0;
+        const bool copies = kind == FIT_COPIES || kind == FIT_COPIES_INTERVAL;
+        row->copies = copies ? n - 1u : 0;
         row->one_ms = one_ms;
-        rc = kind == FIT_COPIES ? 0 : add_vendor_stages(row, m, n, err);
+        rc = copies ? 0 : add_vendor_stages(row, m, n, err);
     }
     return rc;
 }
@@ -50,6 +51,7 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
 {
     struct tsv t;
     double one_ms = 0.0;
+    double one_interval_ms = 0.0;
     int rc = tsv_open(f->data, "board_8tpu.tsv", &t, err);
     for (size_t i = 0; i < t.n_rows && rc == 0; i++) {
         const uint32_t n = (uint32_t)tsv_number(&t, i, "n_tpus");
@@ -61,7 +63,9 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
         const bool resnet = tsv_is(&t, i, "model", "resnet50");
         const char *family = resnet ? "ResNet-50 on the card" : "BN-Inception on the card";
         const double latency_ms = tsv_number(&t, i, "pipeline_latency_ms");
+        const double interval_ms = 1e3 * n / tsv_number(&t, i, "parallel_fps");
         one_ms = n == 1 ? latency_ms : one_ms;
+        one_interval_ms = n == 1 ? interval_ms : one_interval_ms;
         rc = card_row(f, m, family, n, FIT_LATENCY, latency_ms, one_ms, 0.015, err);
         if (n > 1 && rc == 0) {
             rc = card_row(f, m, family, n, FIT_INTERVAL, 1e3 / tsv_number(&t, i, "pipeline_fps"),
@@ -70,6 +74,10 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
         if (n > 1 && rc == 0) {
             rc = card_row(f, m, "copies on the card", n, FIT_COPIES,
                           tsv_number(&t, i, "parallel_latency_ms"), one_ms, 0.005, err);
+        }
+        if (n > 1 && rc == 0) {
+            rc = card_row(f, m, "copies on the card", n, FIT_COPIES_INTERVAL, interval_ms,
+                          one_interval_ms, 0.005, err);
         }
         atoll_model_close(&m);
     }
@@ -81,7 +89,22 @@ int fit_load_card(struct fit *f, struct atoll_err *err)
 struct alias {
     const char *name, *spec, *host, *family;
     double sigma;
+    bool of_2021;          ///< compiled in 2021: parameters as in 2019, instructions as by v16
+    uint64_t instructions; ///< of the compiled file where it is at hand; 0: by the law
 };
+
+/** Instructions as the compilers from 2021 on write them. */
+static int instructions_of_2021(struct fit_row *row, const struct atoll_model *m,
+                                struct atoll_err *err)
+{
+    struct fit_row other = {0};
+    const int rc = fit_add_stage(&other, m, ATOLL_COMPILER_V16, NULL, 0, err);
+    if (rc == 0) {
+        fit_set_instructions(row, other.stages[0].program.instruction_bytes);
+    }
+    fit_drop_stages(&other);
+    return rc;
+}
 
 static int aliased(struct fit *f, const char *file, const char *column, const char *kind,
                    const struct alias *known, size_t n_known, struct atoll_err *err)
@@ -102,6 +125,10 @@ static int aliased(struct fit *f, const char *file, const char *column, const ch
             rc = fit_add_row(f, known[k].family, fit_host_index(f, known[k].host), known[k].name,
                              tsv_number(&t, i, "ms"), known[k].sigma, &row, err);
             rc = rc == 0 ? fit_add_stage(row, m, ATOLL_COMPILER_2019, NULL, 0, err) : rc;
+            rc = rc == 0 && known[k].of_2021 ? instructions_of_2021(row, m, err) : rc;
+            if (rc == 0 && known[k].instructions > 0) {
+                fit_set_instructions(row, known[k].instructions);
+            }
             atoll_model_close(&m);
         }
     }
@@ -115,18 +142,23 @@ int fit_load_others(struct fit *f, struct atoll_err *err)
      */
     static const struct alias micro[] = {
         {"Inception V1 [PreTrained]", "googlenet?classes=1001", "Dev Board Micro",
-         "networks on the Micro", 0.25},
+         "networks on the Micro", 0.4, true, 0},
         {"MobileNet V1 (0.50) [PreTrained]", "mobilenet_v1?alpha=0.5&size=160", "Dev Board Micro",
-         "networks on the Micro", 0.05},
+         "networks on the Micro", 0.05, true, 205936},
+        {"MobileNet V3 [PreTrained]", "mobilenet_edgetpu", "Dev Board Micro",
+         "networks on the Micro", 0.05, true, 0},
         {"MobileNet V2 [PreTrained]", "mobilenet_v2?classes=1001", "Dev Board Micro",
-         "networks on the Micro", 0.05},
+         "networks on the Micro", 0.05, true, 0},
     };
     static const struct alias steady[] = {
-        {"Dense256 (66 KB)", "dense:256x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
-        {"Dense1024 (1.0 MB)", "dense:1024x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
-        {"Dense2048 (4.0 MB)", "dense:2048x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05},
+        {"Dense256 (66 KB)", "dense:256x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05, false,
+         0},
+        {"Dense1024 (1.0 MB)", "dense:1024x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05,
+         false, 0},
+        {"Dense2048 (4.0 MB)", "dense:2048x1", "LibrEdgeTPU host, USB 3", "small dense", 0.05,
+         false, 0},
         {"PoseNet 481x641", "posenet:481x641", "LibrEdgeTPU host, USB 3", "PoseNet and BodyPix",
-         0.05},
+         0.05, false, 0},
     };
     int rc = aliased(f, "energy_calib.tsv", "model_or_state", "inference", micro,
                      sizeof micro / sizeof micro[0], err);

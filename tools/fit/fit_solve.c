@@ -221,10 +221,18 @@ static int without(struct fit *f, size_t i, enum left what, const struct fit_par
             }
         }
     }
-    const int rc = fit_solve(f, use, what == LEFT_ROW ? 3 : 8, false, err);
+    const int rc = fit_solve(f, use, what == LEFT_ROW ? 3 : 8, what != LEFT_ROW, err);
     for (size_t j = 0; j < f->n_rows && rc == 0; j++) {
-        if (!use[j]) {
-            *slot(&f->rows[j], what) = fit_predict(f, &f->rows[j]);
+        if (use[j]) {
+            continue;
+        }
+        *slot(&f->rows[j], what) = fit_predict(f, &f->rows[j]);
+        if (what == LEFT_FAMILY) {
+            f->rows[j].family_out_u95_ms =
+                fit_predict_u95(f, &f->rows[j], &f->rows[j].family_out_layers_ms);
+        } else if (what == LEFT_HOST) {
+            double layers_ms;
+            f->rows[j].host_out_u95_ms = fit_predict_u95(f, &f->rows[j], &layers_ms);
         }
     }
     return rc;

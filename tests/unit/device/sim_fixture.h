@@ -19,6 +19,7 @@ static inline struct atoll_board fix_board(uint32_t n_tpus)
 {
     struct atoll_board b = {.name = "fixture",
                             .n_tpus = n_tpus,
+                            .link = ATOLL_LINK_USB3,
                             .clock = ATOLL_CLOCK_MAX,
                             .runner = ATOLL_RUNNER_PYTHON,
                             .host_threads = 64};
