@@ -258,8 +258,9 @@ static void find_cache(struct source *s)
     s->image_excess_bytes = held_bytes > image_bytes ? 0 : fmax(0, s->cache_bytes - image_bytes);
 }
 
-/* A program has so many bytes of instructions, and so many more for each operator at least. */
-static void find_instructions(struct source *s)
+/* A program has so many bytes of instructions, and so many more for each operator at least; of a
+ * chip that fetches them itself none go before it starts. */
+static void find_instructions(struct source *s, const struct atoll_board *b)
 {
     double least = INFINITY;
     for (uint32_t v = 0; v < s->m->n_ops; v++) {
@@ -267,6 +268,9 @@ static void find_instructions(struct source *s)
     }
     s->base_bytes = floor(atoll_cost_constant(s->cost, "instruction_base_bytes"));
     s->instruction_bytes = isfinite(least) ? fmax(0, least - s->base_bytes) : 0;
+    if (atoll_board_sent_bytes(b, 0, 1) == 0) {
+        s->base_bytes = s->instruction_bytes = 0;
+    }
 }
 
 static int cost_alone(struct atoll__planner *pl, struct source *s, struct atoll_err *err)
@@ -350,7 +354,7 @@ static int make_floors(struct atoll__planner *pl, uint32_t model, const struct a
     rc = rc == 0 ? cost_alone(pl, &s, err) : rc;
     if (rc == 0) {
         find_cache(&s);
-        find_instructions(&s);
+        find_instructions(&s, pl->request->board);
         fill_floors(pl, &s, f);
     }
     atoll_free(s.layer);

@@ -186,7 +186,8 @@ def split_and_compile():
         assert [s['model'] for s in both['segments']] == order
         assert first['on_chip_bytes'] == min(alone[0]['on_chip_bytes'], first['budget_bytes'])
         assert second['budget_bytes'] == first['budget_bytes'] - first['on_chip_bytes']
-        assert second['stored_bytes'] == alone[1]['stored_bytes']
+        # a dense layer is stored in larger groups when it is cached
+        assert abs(second['stored_bytes'] / alone[1]['stored_bytes'] - 1) < 0.02
         shared = both['together']
         fields('together', shared, {'mean_us': NUMBER, 'apart_random_us': NUMBER,
                                     'apart_turns_us': NUMBER, 'reload_us': NUMBER})

@@ -52,7 +52,8 @@ static int load(struct fit *f, const struct options *o, struct atoll_err *err)
     rc = rc == 0 ? fit_load_sweeps(f, err) : rc;
     rc = rc == 0 ? fit_load_card(f, err) : rc;
     rc = rc == 0 ? fit_load_others(f, err) : rc;
-    return rc == 0 ? fit_load_synthetic(f, err) : rc;
+    rc = rc == 0 ? fit_load_synthetic(f, err) : rc;
+    return rc == 0 ? fit_load_pipes(f, err) : rc;
 }
 
 static int run(struct fit *f, const struct options *o, struct atoll_err *err)
@@ -63,12 +64,17 @@ static int run(struct fit *f, const struct options *o, struct atoll_err *err)
         return rc != 0 ? rc : atoll_fail_nomem(err, "rows", f->n_rows);
     }
     for (size_t i = 0; i < f->n_rows; i++) {
-        use[i] = true;
+        use[i] = !f->rows[i].shown;
     }
     rc = fit_solve(f, use, 40, true, err);
     atoll_free(use);
     for (size_t i = 0; i < f->n_rows && rc == 0; i++) {
-        f->rows[i].predicted_ms = fit_predict(f, &f->rows[i]);
+        struct fit_row *r = &f->rows[i];
+        r->predicted_ms = fit_predict(f, r);
+        if (r->shown) { /* never part of the fit: left out from the start */
+            r->row_out_ms = r->family_out_ms = r->predicted_ms;
+            r->family_out_u95_ms = fit_predict_u95(f, r, &r->family_out_layers_ms);
+        }
     }
     rc = rc == 0 && !o->no_cross ? fit_cross_validate(f, err) : rc;
     return rc;
@@ -101,9 +107,8 @@ static int write_all(struct fit *f, const struct options *o, struct atoll_err *e
     rc = rc == 0 ? fit_write(f, o->source, err) : rc;
     rc = rc == 0 ? fit_write_plots(f, o->source, err) : rc;
     if (rc == 0) {
-        (void)printf(
-            "%zu rows fitted. Written: %s, docs/img, src/cost/constants_table.h, share/boards\n",
-            f->n_rows, path);
+        (void)printf("%zu rows. Written: %s, docs/img, src/cost/constants_table.h, share/boards\n",
+                     f->n_rows, path);
     }
     return rc;
 }

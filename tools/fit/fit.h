@@ -65,6 +65,8 @@ struct fit_row {
     double ms;      ///< measured
     double half_ms; ///< half of the last digit that its source gives; 0: many digits
     double sigma;   ///< relative standard error that its source deserves
+    bool shown;     ///< predicted, but no part of any fit
+    double host_ms; ///< of shown rows: the host's threads, per stage, one after the other
     double predicted_ms, row_out_ms, family_out_ms, host_out_ms;
     double family_out_u95_ms, host_out_u95_ms; ///< half-widths as the library states them
     double family_out_layers_ms;               ///< part of family_out_ms that the chip's laws make
@@ -118,12 +120,18 @@ int fit_add_whole(struct fit *f, const char *family, const char *host, const cha
 void fit_set_instructions(struct fit_row *row, uint64_t bytes);
 /** Replaces the cache law by a known off-chip size (compiler 1.0): the last layers stream. */
 void fit_force_streaming(struct fit_row *row, double off_mib);
+/** Cuts by the vendor's rule; a softmax at the end is left out. */
+int fit_add_vendor_stages(struct fit_row *row, const struct atoll_model *m, uint32_t n,
+                          struct atoll_err *err);
 int fit_host_index(const struct fit *f, const char *name);
 int fit_load_networks(struct fit *f, struct atoll_err *err);
 int fit_load_sweeps(struct fit *f, struct atoll_err *err);
 int fit_load_card(struct fit *f, struct atoll_err *err);
 int fit_load_others(struct fit *f, struct atoll_err *err);
 int fit_load_synthetic(struct fit *f, struct atoll_err *err);
+/* fit_rows_pipes.c */
+/** Chains on several devices: rows that are shown, not fitted. */
+int fit_load_pipes(struct fit *f, struct atoll_err *err);
 
 /* fit_hosts.c */
 int fit_open_hosts(struct fit *f, const char *share, struct atoll_err *err);

@@ -103,7 +103,10 @@ double fit_predict(const struct fit *f, const struct fit_row *row)
         return row->one_ms + copy_quantity(f, row)->value * row->copies / 1e3;
     }
     const struct totals t = add_up(f, row);
-    return (row->kind == FIT_INTERVAL ? t.service_us : t.latency_us) / 1e3;
+    if (row->kind == FIT_INTERVAL) {
+        return fmax(t.service_us / 1e3, row->host_ms * row->n_stages);
+    }
+    return t.latency_us / 1e3 + row->host_ms * row->n_stages;
 }
 
 double fit_predict_u95(const struct fit *f, const struct fit_row *row, double *layers_ms)

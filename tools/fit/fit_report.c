@@ -34,7 +34,8 @@ static bool chosen(const struct fit_row *r, const struct choice *c)
 {
     return (c->family == NULL || strcmp(r->family, c->family) == 0) &&
            (c->host < 0 || r->host == c->host) && (c->kind < 0 || (int)r->kind == c->kind) &&
-           (!c->on_card || strstr(r->family, "on the card") != NULL);
+           (!c->on_card || strstr(r->family, "on the card") != NULL) &&
+           (c->family != NULL || !r->shown);
 }
 
 static double error_of(const struct fit_row *r, double ms, bool rounding)
@@ -147,13 +148,16 @@ static void print_worst(const struct fit *f, size_t count)
     if (list == NULL) {
         return;
     }
+    size_t n = 0;
     for (size_t i = 0; i < f->n_rows; i++) {
-        list[i] = &f->rows[i];
+        if (!f->rows[i].shown) {
+            list[n++] = &f->rows[i];
+        }
     }
-    qsort(list, f->n_rows, sizeof *list, by_worst);
+    qsort(list, n, sizeof *list, by_worst);
     (void)fprintf(f->out, "\n| worst rows | host | measured ms | in-sample ms | row left out ms "
                           "|\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < count && i < f->n_rows; i++) {
+    for (size_t i = 0; i < count && i < n; i++) {
         (void)fprintf(f->out, "| %s | %s | %.3f | %.3f | %.3f |\n", list[i]->label,
                       f->hosts[list[i]->host].name, list[i]->ms, list[i]->predicted_ms,
                       list[i]->row_out_ms);
@@ -178,10 +182,15 @@ static void each_family(const struct fit *f,
 
 void fit_report(const struct fit *f, bool rows)
 {
+    size_t fitted = 0;
+    for (size_t i = 0; i < f->n_rows; i++) {
+        fitted += !f->rows[i].shown;
+    }
     (void)fprintf(f->out,
-                  "%zu rows, %d parameters (with priors)\n\n| constant | host | value | u95 "
+                  "%zu rows fitted, %zu predicted beside them; %d parameters (with priors)\n\n| "
+                  "constant | host | value | u95 "
                   "|\n|---|---|---|---|\n",
-                  f->n_rows, f->n_params);
+                  fitted, f->n_rows - fitted, f->n_params);
     for (int i = 0; i < f->n_params; i++) {
         const struct fit_param *p = &f->params[i];
         const double v = exp(p->log_value);

@@ -8,8 +8,8 @@
 
 /** Cuts a model by the vendor's rule and adds each segment as a stage. The zoo's classifiers end in
  * a softmax that the card's networks (PyTorch) have not: it is left out. */
-static int add_vendor_stages(struct fit_row *row, const struct atoll_model *m, uint32_t n,
-                             struct atoll_err *err)
+int fit_add_vendor_stages(struct fit_row *row, const struct atoll_model *m, uint32_t n,
+                          struct atoll_err *err)
 {
     uint32_t cuts[FIT_STAGES_MAX + 1] = {0};
     uint32_t *order = atoll_calloc(m->n_ops, sizeof *order);
@@ -42,7 +42,7 @@ static int card_row(struct fit *f, const struct atoll_model *m, const char *fami
         const bool copies = kind == FIT_COPIES || kind == FIT_COPIES_INTERVAL;
         row->copies = copies ? n - 1u : 0;
         row->one_ms = one_ms;
-        rc = copies ? 0 : add_vendor_stages(row, m, n, err);
+        rc = copies ? 0 : fit_add_vendor_stages(row, m, n, err);
     }
     return rc;
 }

@@ -36,6 +36,16 @@ static double sigma_of(bool conv, bool streams, double width)
     return streams ? 0.01 : FIT_SIGMA_NO_TEST;
 }
 
+/** Where the cache law keeps other layers than the compiler's log says, the row tells nothing of
+ * the time laws (it is predicted all the same). */
+static void distrust_other_split(struct fit_row *row, double log_off_mib)
+{
+    const double off_mib = (double)row->stages[0].program.off_chip_bytes / FIT_MIB;
+    if (fabs(off_mib - log_off_mib) > 0.02) {
+        row->sigma = FIT_SIGMA_NO_TEST;
+    }
+}
+
 static int load_file(struct fit *f, const char *file, struct atoll_err *err)
 {
     struct tsv t;
@@ -64,6 +74,9 @@ static int load_file(struct fit *f, const char *file, struct atoll_err *err)
                                                           : "Jorgitou98, dense, 6912 inputs";
         rc = fit_add_whole(f, family, host, spec, spec, ATOLL_COMPILER_V16, tsv_number(&t, i, "ms"),
                            sigma_of(conv, streams, tsv_number(&t, i, "width")), err);
+        if (rc == 0) {
+            distrust_other_split(&f->rows[f->n_rows - 1u], tsv_number(&t, i, "offchip_mib"));
+        }
     }
     tsv_close(&t);
     return rc;

@@ -211,7 +211,7 @@ static int without(struct fit *f, size_t i, enum left what, const struct fit_par
                    struct atoll_err *err)
 {
     for (size_t j = 0; j < f->n_rows; j++) {
-        use[j] = !leaves(f, i, j, what);
+        use[j] = !f->rows[j].shown && !leaves(f, i, j, what);
     }
     memcpy(f->params, full, sizeof f->params);
     if (what == LEFT_HOST) { /* nothing of the host may remain: its constants start at the prior */
@@ -223,7 +223,7 @@ static int without(struct fit *f, size_t i, enum left what, const struct fit_par
     }
     const int rc = fit_solve(f, use, what == LEFT_ROW ? 3 : 8, what != LEFT_ROW, err);
     for (size_t j = 0; j < f->n_rows && rc == 0; j++) {
-        if (use[j]) {
+        if (!leaves(f, i, j, what)) {
             continue;
         }
         *slot(&f->rows[j], what) = fit_predict(f, &f->rows[j]);

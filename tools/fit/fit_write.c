@@ -77,27 +77,17 @@ static double needed_rel(const struct fit_row *r, double rel0)
     return missing2 > 0.0 ? sqrt(missing2) / r->family_out_layers_ms : 0.0;
 }
 
-static bool speaks(const struct fit_row *r, const char *const *families)
+/** The least half-width that covers nineteen of twenty rows of a family; not less than their own
+ *  errors relative to the prediction, however wide the host's constants make the rest. */
+static double one_family_u95(const struct fit *f, const char *family, double rel0)
 {
-    for (int k = 0; families[k] != NULL; k++) {
-        if (strcmp(r->family, families[k]) == 0) {
-            return isfinite(r->family_out_ms) && r->sigma < FIT_SIGMA_NO_TEST;
-        }
-    }
-    return false;
-}
-
-/** The least half-width that covers nineteen of twenty rows of the families; not less than their
- * own errors relative to the prediction, however wide the host's constants make the rest. */
-static double family_u95(const struct fit *f, const char *name, const char *const *families)
-{
-    const double rel0 = atoll_constant_find(name)->value;
     double *v = atoll_calloc(f->n_rows + 1u, sizeof *v);
     double *own = atoll_calloc(f->n_rows + 1u, sizeof *own);
     size_t n = 0;
     for (size_t i = 0; v != NULL && own != NULL && i < f->n_rows; i++) {
         const struct fit_row *r = &f->rows[i];
-        if (speaks(r, families)) {
+        if (strcmp(r->family, family) == 0 && isfinite(r->family_out_ms) &&
+            r->sigma < FIT_SIGMA_NO_TEST) {
             v[n] = needed_rel(r, rel0);
             own[n++] = fmax(fabs(r->family_out_ms - r->ms) - r->half_ms, 0.0) / r->family_out_ms;
         }
@@ -111,6 +101,17 @@ static double family_u95(const struct fit *f, const char *name, const char *cons
     atoll_free(v);
     atoll_free(own);
     return u95;
+}
+
+/** Of several families the one that is known worst. */
+static double family_u95(const struct fit *f, const char *name, const char *const *families)
+{
+    const double rel0 = atoll_constant_find(name)->value;
+    double most = (double)NAN;
+    for (int k = 0; families[k] != NULL; k++) {
+        most = fmax(most, one_family_u95(f, families[k], rel0)); /* NAN: the other */
+    }
+    return most;
 }
 
 static int write_intervals(const struct fit *f, struct atoll_buf *text, struct atoll_err *err)
@@ -200,7 +201,7 @@ static size_t rows_of(const struct fit *f, int host)
 {
     size_t n = 0;
     for (size_t i = 0; i < f->n_rows; i++) {
-        n += f->rows[i].host == host;
+        n += f->rows[i].host == host && !f->rows[i].shown;
     }
     return n;
 }
