@@ -45,9 +45,9 @@ static bool parse(int argc, char **argv, struct options *o)
     return o->from != NULL;
 }
 
-static int load(struct fit *f, const struct options *o, struct atoll_err *err)
+static int load(struct fit *f, struct atoll_err *err)
 {
-    int rc = fit_open_hosts(f, o->share, err);
+    int rc = fit_open_hosts(f, err);
     rc = rc == 0 ? fit_load_networks(f, err) : rc;
     rc = rc == 0 ? fit_load_sweeps(f, err) : rc;
     rc = rc == 0 ? fit_load_card(f, err) : rc;
@@ -58,7 +58,7 @@ static int load(struct fit *f, const struct options *o, struct atoll_err *err)
 
 static int run(struct fit *f, const struct options *o, struct atoll_err *err)
 {
-    int rc = load(f, o, err);
+    int rc = load(f, err);
     bool *use = rc == 0 ? atoll_calloc(f->n_rows, sizeof *use) : NULL;
     if (rc != 0 || use == NULL) {
         return rc != 0 ? rc : atoll_fail_nomem(err, "rows", f->n_rows);
@@ -123,6 +123,7 @@ int main(int argc, char **argv)
         return 2;
     }
     f.data = o.from;
+    f.share = o.share;
     f.out = stdout;
     int rc = run(&f, &o, &err);
     if (rc == 0) {

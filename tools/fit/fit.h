@@ -26,7 +26,7 @@ extern const char *const fit_class_constant[FIT_CLASSES]; ///< names in the tabl
  * better, or rounds to whole milliseconds. */
 #define FIT_SIGMA_NO_TEST 0.3
 
-enum { FIT_HOSTS_MAX = 32, FIT_PARAMS_MAX = 240, FIT_STAGES_MAX = 8 };
+enum { FIT_HOSTS_MAX = 40, FIT_OWN_MAX = 16, FIT_PARAMS_MAX = 240, FIT_STAGES_MAX = 8 };
 
 /** A platform with rows of its own: a copy of a board profile, changed by the parameters. */
 struct fit_host {
@@ -89,6 +89,9 @@ struct fit_param {
 struct fit {
     struct fit_host hosts[FIT_HOSTS_MAX];
     int n_hosts;
+    char own[FIT_OWN_MAX][96]; ///< names of boards whose rows are the caller's own
+    int n_own;
+    const char *share; ///< directory of the board profiles; NULL: the usual ones
     struct fit_row *rows;
     size_t n_rows, cap_rows;
     struct fit_param params[FIT_PARAMS_MAX];
@@ -134,7 +137,9 @@ int fit_load_synthetic(struct fit *f, struct atoll_err *err);
 int fit_load_pipes(struct fit *f, struct atoll_err *err);
 
 /* fit_hosts.c */
-int fit_open_hosts(struct fit *f, const char *share, struct atoll_err *err);
+int fit_open_hosts(struct fit *f, struct atoll_err *err);
+/** The host of rows that name a board profile; made when it is first asked for. */
+int fit_own_host(struct fit *f, const char *profile, int *host, struct atoll_err *err);
 
 /* fit_predict.c */
 void fit_apply(struct fit *f);

@@ -148,22 +148,61 @@ int fit_host_index(const struct fit *f, const char *name)
     return -1;
 }
 
-int fit_open_hosts(struct fit *f, const char *share, struct atoll_err *err)
+static int open_host(struct fit *f, const struct host_known *k, struct atoll_err *err)
 {
-    chip_params(f);
-    for (size_t i = 0; i < sizeof known_hosts / sizeof known_hosts[0]; i++) {
-        const struct host_known *k = &known_hosts[i];
-        struct fit_host *h = &f->hosts[f->n_hosts];
-        *h = (struct fit_host){
-            .name = k->name, .profile = k->profile, .writes = k->writes, .runner = k->runner};
-        h->use.clock = k->clock;
-        h->use.runner = k->runner == 0 ? ATOLL_RUNNER_PYTHON : ATOLL_RUNNER_C;
-        const int rc = atoll_board_open(k->profile, share, &h->opened, err);
-        if (rc != 0) {
-            return rc;
-        }
-        h->board = *h->opened;
-        host_params(f, f->n_hosts++, k);
+    struct fit_host *h = &f->hosts[f->n_hosts];
+    *h = (struct fit_host){
+        .name = k->name, .profile = k->profile, .writes = k->writes, .runner = k->runner};
+    h->use.clock = k->clock;
+    h->use.runner = k->runner == 0 ? ATOLL_RUNNER_PYTHON : ATOLL_RUNNER_C;
+    const int rc = atoll_board_open(k->profile, f->share, &h->opened, err);
+    if (rc != 0) {
+        return rc;
     }
+    h->board = *h->opened;
+    host_params(f, f->n_hosts++, k);
     return 0;
+}
+
+int fit_open_hosts(struct fit *f, struct atoll_err *err)
+{
+    int rc = 0;
+    chip_params(f);
+    for (size_t i = 0; i < sizeof known_hosts / sizeof known_hosts[0] && rc == 0; i++) {
+        rc = open_host(f, &known_hosts[i], err);
+    }
+    return rc;
+}
+
+int fit_own_host(struct fit *f, const char *profile, int *host, struct atoll_err *err)
+{
+    for (int i = 0; i < f->n_own; i++) {
+        if (strcmp(f->own[i], profile) == 0) {
+            *host = fit_host_index(f, f->own[i]);
+            return 0;
+        }
+    }
+    struct atoll_board *b = NULL;
+    int rc = f->n_own == FIT_OWN_MAX || strlen(profile) >= sizeof f->own[0]
+                 ? atoll_fail(err, ATOLL_EINPUT,
+                              "networks_latency.tsv: \"%.100s\": at most %d "
+                              "boards of one's own, with short names",
+                              profile, FIT_OWN_MAX)
+                 : atoll_board_open(profile, f->share, &b, err);
+    if (rc != 0) {
+        return rc;
+    }
+    (void)snprintf(f->own[f->n_own], sizeof f->own[0], "%s", profile);
+    const struct host_known k = {.name = f->own[f->n_own],
+                                 .profile = f->own[f->n_own],
+                                 .writes = true,
+                                 .runner = b->runner == ATOLL_RUNNER_C,
+                                 .clock = b->clock,
+                                 .link = b->link == ATOLL_LINK_USB2   ? &usb2
+                                         : b->link == ATOLL_LINK_USB3 ? &usb3
+                                                                      : &pcie};
+    atoll_board_close(&b);
+    f->n_own++;
+    *host = f->n_hosts;
+    return open_host(f, &k, err);
 }

@@ -183,6 +183,27 @@ static bool network_spec(const char *model, const char *input, char spec[96], co
 /* Instructions of MobileNet v1 by compiler 1.0, as a capture of its USB traffic shows. */
 #define CAPTURED_MOBILENET_BYTES 82768u
 
+/** A row of one's own: device "board:PROFILE", model a specification of the zoo; compiler v16. */
+static int own_row(struct fit *f, const struct tsv *t, size_t i, const char *profile,
+                   struct atoll_err *err)
+{
+    int host = -1;
+    char label[80];
+    struct fit_row *row = NULL;
+    const char *spec = tsv_text(t, i, "model");
+    int rc = fit_own_host(f, profile, &host, err);
+    struct atoll_model *m = rc == 0 ? fit_model(spec, err) : NULL;
+    if (m == NULL) {
+        return rc != 0 ? rc : err->code;
+    }
+    (void)snprintf(label, sizeof label, "%.79s", spec);
+    rc = fit_add_row(f, "own measurements", host, label, tsv_number(t, i, "latency_ms"), 0.03, &row,
+                     err);
+    rc = rc == 0 ? fit_add_stage(row, m, ATOLL_COMPILER_V16, NULL, 0, err) : rc;
+    atoll_model_close(&m);
+    return rc;
+}
+
 int fit_load_networks(struct fit *f, struct atoll_err *err)
 {
     struct tsv t;
@@ -194,6 +215,10 @@ int fit_load_networks(struct fit *f, struct atoll_err *err)
         const char *point = strchr(tsv_text(&t, i, "latency_ms"), '.');
         const double half_ms = 0.5 * pow(10, point != NULL ? -(double)strlen(point + 1) : 0);
         const struct device_rule *rule = NULL;
+        if (strncmp(device, "board:", 6) == 0) {
+            rc = own_row(f, &t, i, device + 6, err);
+            continue;
+        }
         for (size_t r = 0; r < sizeof device_rules / sizeof device_rules[0] && rule == NULL; r++) {
             if (strstr(device, device_rules[r].device) != NULL &&
                 strstr(source, device_rules[r].source) != NULL) {

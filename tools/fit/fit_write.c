@@ -245,7 +245,7 @@ static int write_profile(const struct fit *f, int first, const char *dir, const 
     }
     set_extra(f, &board, date);
     struct atoll_buf path = {0};
-    atoll_buf_printf(&path, "%s/share/boards/%s.yaml", dir, f->hosts[first].profile);
+    atoll_buf_printf(&path, "%s/share/boards/%s.yaml", dir, board.name);
     char *text = atoll_board_text(&board);
     const int rc = text == NULL || path.failed
                        ? atoll_fail_nomem(err, "board profile", 0)

@@ -35,3 +35,16 @@ with tempfile.TemporaryDirectory() as damaged:
     with open(os.path.join(damaged, 'board_8tpu.tsv'), 'a') as f:
         f.write('resnet50\t224\n')
     expect(run('--from', damaged), 3, ['board_8tpu.tsv:18', 'found 2 cells, expected 7'])
+with tempfile.TemporaryDirectory() as own:
+    for name in os.listdir(DATA):
+        if name.endswith('.tsv'):
+            shutil.copy(os.path.join(DATA, name), own)
+    with open(os.path.join(own, 'networks_latency.tsv'), 'a') as f:
+        for model, ms in (('mobilenet_v1', 9.0), ('mobilenet_v2', 11.0), ('resnet50', 700.0)):
+            f.write(f'{model}\t224x224\tboard:usb2_pi3\t{ms}\tme\t\n')
+    done = run('--from', own)
+    assert done.returncode == 0, done.stderr
+    assert '| own measurements | 3 ' in done.stdout and '| usb2_pi3 | 3 ' in done.stdout
+    with open(os.path.join(own, 'networks_latency.tsv'), 'a') as f:
+        f.write('mobilenet_v1\t224x224\tboard:no_such_board\t1\tme\t\n')
+    expect(run('--from', own), 3, ['no_such_board'])
