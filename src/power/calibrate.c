@@ -22,7 +22,7 @@ static const double zero_share_limit = 0.02; /* of the signal, the zero's uncert
 /* One channel over the window, in codes. */
 struct record {
     double mean, stdev;
-    double u_mean; ///< from the spread of block means, so that hum counts as it should
+    double u_mean; ///< from block means, so that hum counts as it should, without the drift
     double drift;  ///< second half less first half
     uint64_t scans;
 };
@@ -87,11 +87,15 @@ static void look(const struct atoll_meter *m, size_t first, size_t n, uint32_t c
         blocks[k] = part / (double)size;
         sum += part;
     }
+    double steps = 0; /* from block to block: a drift hardly shows in them */
+    for (int k = 1; k < BLOCKS; k++) {
+        steps += (blocks[k] - blocks[k - 1]) * (blocks[k] - blocks[k - 1]);
+    }
     const double count = (double)(size * BLOCKS);
     const double mean = sum / count;
     *r = (struct record){.mean = mean + shift,
                          .stdev = sqrt(fmax(square / count - mean * mean, 0)),
-                         .u_mean = atoll_stdev(blocks, BLOCKS) / sqrt(BLOCKS),
+                         .u_mean = sqrt(steps / (2 * (BLOCKS - 1)) / BLOCKS),
                          .drift = atoll_mean(blocks + BLOCKS / 2, BLOCKS / 2) -
                                   atoll_mean(blocks, BLOCKS / 2),
                          .scans = size * BLOCKS};
@@ -149,7 +153,7 @@ static int find_zero(const struct atoll_meter *m, const struct record *r,
                            r->mean, expected, most);
     }
     out->zero_code = r->mean;
-    out->u_zero_code = hypot(r->u_mean, rounding(m, r));
+    out->u_zero_code = hypot(hypot(r->u_mean, r->drift / sqrt(12)), rounding(m, r));
     return 0;
 }
 
