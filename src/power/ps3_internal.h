@@ -38,13 +38,16 @@ struct ps3_clock {
     double period_us;
     bool begun, timed; ///< timed: records carry stamps
     uint16_t stamp_us;
-    double least_ns; ///< delay against the time map in this half second
+    struct power_timemap ripe, young; ///< the time map two looks ago, and one
+    uint32_t looks;
+    double least_ns, late_ns, records; ///< delay against the ripe one in this look: least, mean
     uint64_t since_ns;
 };
 /** Most frequent step between stamps, NAN when there are too few of them. */
 double atoll__ps3_period_us(const uint16_t *stamps_us, size_t n);
-/** How many scans are missing in front of a record with this stamp that came at host_ns. */
-uint32_t atoll__ps3_missing(struct ps3_clock *c, const struct atoll_meter *m, uint32_t pending,
+/** How many scans are missing in front of a record with this stamp that came at host_ns. A long
+ * loss takes what it spoilt out of the time map. */
+uint32_t atoll__ps3_missing(struct ps3_clock *c, struct atoll_meter *m, uint32_t pending,
                             uint16_t stamp_us, uint64_t host_ns);
 
 /** What is assumed of its sensors: the device stores no uncertainty. */

@@ -84,31 +84,44 @@ double atoll__ps3_period_us(const uint16_t *stamps_us, size_t n)
     return sum / weight;
 }
 
-/* A loss of more than a turn of the stamp: what follows stays late against the time map. */
-static uint32_t missing_turns(struct ps3_clock *c, const struct atoll_meter *m, double index,
+/* A loss of more than a turn of the stamp: all that follows stays late against the time map as it
+ * was before. A look lasts half a second; what is compared with is at least one look older, since a
+ * loss in the middle of a look is part of the map that it leaves. */
+static uint32_t missing_turns(struct ps3_clock *c, struct atoll_meter *m, double index,
                               uint64_t host_ns)
 {
     const double limit_ns = 3e6;
     const uint64_t look_ns = 500000000;
-    const double period_ns = atoll__power_timemap_period_ns(&m->map);
-    if (m->map.n < 100) {
+    if (c->looks >= 2) {
+        const double period_ns = atoll__power_timemap_period_ns(&c->ripe);
+        const double late = atoll__power_timemap_edge(&c->ripe, host_ns) - index;
+        const double late_ns = late * period_ns - c->ripe.latency_ns;
+        c->least_ns = fmin(c->least_ns, late_ns);
+        c->late_ns += (late_ns - c->late_ns) / ++c->records; /* mean */
+    }
+    if (m->map.n < 100 || c->since_ns == 0) {
         c->since_ns = host_ns;
         c->least_ns = INFINITY;
-        return 0;
     }
-    const double late_ns =
-        (atoll__power_timemap_edge(&m->map, host_ns) - index) * period_ns - m->map.latency_ns;
-    c->least_ns = fmin(c->least_ns, late_ns);
     if (host_ns - c->since_ns < look_ns) {
         return 0;
     }
-    const double turns = c->least_ns > limit_ns ? floor(c->least_ns / 1e3 / PS3_STAMP_US + 0.5) : 0;
+    double turns = 0;
+    if (c->looks >= 2 && c->least_ns > limit_ns) {
+        turns = floor(c->late_ns / 1e3 / PS3_STAMP_US + 0.5);
+        m->map = c->young = c->ripe; /* without what was taken for on time */
+    } else {
+        c->ripe = c->young;
+        c->young = m->map;
+        c->looks++;
+    }
     c->since_ns = host_ns;
     c->least_ns = INFINITY;
+    c->late_ns = c->records = 0;
     return (uint32_t)fmin(turns * PS3_STAMP_US / c->period_us + 0.5, 1e8);
 }
 
-uint32_t atoll__ps3_missing(struct ps3_clock *c, const struct atoll_meter *m, uint32_t pending,
+uint32_t atoll__ps3_missing(struct ps3_clock *c, struct atoll_meter *m, uint32_t pending,
                             uint16_t stamp_us, uint64_t host_ns)
 {
     const double step_us = (stamp_us - c->stamp_us) & (PS3_STAMP_US - 1);
