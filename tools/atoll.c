@@ -177,6 +177,7 @@ static int run_hidden(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write: exit 5 with a sentence */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit on file sizes (ulimit -f) */
     if (argc < 2) {
         struct atoll_buf b = {0};
         manual_usage(&b);

@@ -238,6 +238,8 @@ static void become(struct call *call, char **argv)
     if (call->json) {
         (void)dup2(STDERR_FILENO, STDOUT_FILENO);
     }
+    (void)signal(SIGPIPE, SIG_DFL); /* what atoll ignores for itself */
+    (void)signal(SIGXFSZ, SIG_DFL);
     (void)execvp(argv[0], argv);
     (void)dprintf(STDERR_FILENO, "atoll power run: %s: %s\n", argv[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);

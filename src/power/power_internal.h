@@ -27,12 +27,13 @@ static inline double atoll__power_since(uint64_t t_ns, uint64_t reference_ns)
 /** Straight line of arrival time over scan edges, by least squares with the nominal period as a
  *  prior, so that the first frames do not decide the rate alone. */
 struct power_timemap {
-    double period_ns; ///< nominal
-    double prior;     ///< weight of the nominal period
+    double period_ns;   ///< nominal
+    double u_period_ns; ///< of that, standard
     double latency_ns, u_latency_ns, jitter_ns;
     uint64_t origin_ns; ///< host time that y counts from
     uint64_t n;
     double mean_x, mean_y, sxx, sxy, syy;
+    uint32_t held_up; ///< frames in a row that came too late to say anything
 };
 void atoll__power_timemap_init(struct power_timemap *t, const struct atoll_meter_setup *s);
 void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arrival_ns);

@@ -80,6 +80,7 @@ static json_t *header_json(const struct atoll_meter *m)
     rc |= atoll_json_set_number(j, "u_rate_frac", m->setup.u_rate_frac);
     rc |= atoll_json_set_number(j, "latency_ns", m->setup.latency_ns);
     rc |= atoll_json_set_number(j, "u_latency_ns", m->setup.u_latency_ns);
+    rc |= atoll_json_set_number(j, "jitter_ns", m->setup.jitter_ns);
     rc |= atoll_json_set_number(j, "n_samples", m->setup.n_samples);
     rc |= atoll_json_set_number(j, "conversions", m->setup.conversions);
     rc |= json_object_set_new(j, "watts", json_boolean(m->setup.watts));

@@ -128,6 +128,7 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
     rc = rc == 0 ? get(j, path, "u_rate_frac", 0, 1, &s->u_rate_frac, err) : rc;
     rc = rc == 0 ? get(j, path, "latency_ns", 0, 1e10, &s->latency_ns, err) : rc;
     rc = rc == 0 ? get(j, path, "u_latency_ns", 0, 1e10, &s->u_latency_ns, err) : rc;
+    rc = rc == 0 ? get_newer(j, path, "jitter_ns", 0, 1e10, &s->jitter_ns, err) : rc;
     double samples = 0;
     rc = rc == 0 ? get_newer(j, path, "n_samples", 0, ATOLL_WIRE_CHANNELS_MAX, &samples, err) : rc;
     s->n_samples = (uint32_t)samples;

@@ -242,9 +242,9 @@ void atoll_meter_push(struct atoll_meter *m, const uint8_t *bytes, size_t n, uin
         n -= taken;
         if (got) {
             take(m, &f, arrival_ns);
+            atoll__power_keep_windows(m); /* after a stall many frames come at once */
         }
     }
-    atoll__power_keep_windows(m);
 }
 
 double atoll__power_node(const struct atoll_meter *m, uint64_t t_ns)

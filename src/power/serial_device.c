@@ -256,6 +256,7 @@ static int describe(struct serial *s, uint32_t n, const struct atoll_meter_opts 
     setup->u_rate_frac = resonator_frac;
     setup->latency_ns = 1e7; /* until SYNC says better */
     setup->u_latency_ns = 1e7;
+    setup->jitter_ns = 1e6;
     char age[40] = "not calibrated";
     if (day > 0) {
         char date[16];

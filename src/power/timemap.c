@@ -9,18 +9,56 @@
 
 #include <math.h>
 
+enum { LATE_FROM = 8, LATE_SCATTERS = 5, LATE_MOST = 64 };
+static const double late_least_ns = 2e6;
+
 void atoll__power_timemap_init(struct power_timemap *t, const struct atoll_meter_setup *s)
 {
     *t = (struct power_timemap){.period_ns = 1e9 / s->rate_hz,
                                 .latency_ns = s->latency_ns,
                                 .u_latency_ns = s->u_latency_ns,
-                                .jitter_ns = s->u_latency_ns};
-    const double u_period_ns = t->period_ns * s->u_rate_frac;
-    t->prior = u_period_ns > 0 ? t->jitter_ns * t->jitter_ns / (u_period_ns * u_period_ns) : 0;
+                                .jitter_ns = s->jitter_ns > 0 ? s->jitter_ns : s->u_latency_ns};
+    t->u_period_ns = t->period_ns * s->u_rate_frac;
+}
+
+/* Weight of the nominal period as one more observation of the slope: the spread of the arrivals (as
+ * seen, at least as promised) over what the nominal period is known to. */
+static double prior(const struct power_timemap *t)
+{
+    double spread2 = t->jitter_ns * t->jitter_ns;
+    if (t->n > 2 && t->sxx > 0) {
+        spread2 = fmax(spread2, (t->syy - t->sxy * t->sxy / t->sxx) / (double)(t->n - 2));
+    }
+    return t->u_period_ns > 0 ? spread2 / (t->u_period_ns * t->u_period_ns) : 0;
+}
+
+static double scatter_ns(const struct power_timemap *t)
+{
+    const double slope = atoll__power_timemap_period_ns(t);
+    const double residual = t->syy - 2 * slope * t->sxy + slope * slope * t->sxx;
+    return residual > 0 ? sqrt(residual / (double)(t->n - 2)) : 0;
+}
+
+/* A host that was busy finds many frames at once, all but the last of them late: they say nothing
+ * of when the scans were. Not more than some in a row: then it is the line that has changed. */
+static bool held_up(struct power_timemap *t, double edge, uint64_t arrival_ns)
+{
+    if (t->n < LATE_FROM) {
+        return false;
+    }
+    const double period_ns = atoll__power_timemap_period_ns(t);
+    const double due_ns = t->mean_y + (edge - t->mean_x) * period_ns;
+    const double late_ns = atoll__power_since(arrival_ns, t->origin_ns) - due_ns;
+    const bool late = late_ns > fmax(LATE_SCATTERS * scatter_ns(t), late_least_ns);
+    t->held_up = late ? t->held_up + 1 : 0;
+    return late && t->held_up <= LATE_MOST;
 }
 
 void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arrival_ns)
 {
+    if (held_up(t, edge, arrival_ns)) {
+        return;
+    }
     if (t->n == 0) {
         t->origin_ns = arrival_ns;
     }
@@ -37,8 +75,9 @@ void atoll__power_timemap_add(struct power_timemap *t, double edge, uint64_t arr
 
 double atoll__power_timemap_period_ns(const struct power_timemap *t)
 {
-    const double weight = t->sxx + t->prior;
-    return weight > 0 ? (t->sxy + t->prior * t->period_ns) / weight : t->period_ns;
+    const double promised = prior(t);
+    const double weight = t->sxx + promised;
+    return weight > 0 ? (t->sxy + promised * t->period_ns) / weight : t->period_ns;
 }
 
 double atoll__power_timemap_edge(const struct power_timemap *t, uint64_t t_ns)
@@ -56,14 +95,9 @@ double atoll__power_timemap_ns(const struct power_timemap *t, double edge, uint6
 
 double atoll__power_timemap_u_ns(const struct power_timemap *t, double edge)
 {
-    double scatter_ns = t->jitter_ns;
-    if (t->n > 2) {
-        const double slope = atoll__power_timemap_period_ns(t);
-        const double residual = t->syy - 2 * slope * t->sxy + slope * slope * t->sxx;
-        scatter_ns = residual > 0 ? sqrt(residual / (double)(t->n - 2)) : 0;
-    }
+    const double spread_ns = t->n > 2 ? scatter_ns(t) : t->jitter_ns;
     const double dx = edge - t->mean_x;
-    const double weight = t->sxx + t->prior;
+    const double weight = t->sxx + prior(t);
     const double spread = (t->n > 0 ? 1.0 / (double)t->n : 1) + (weight > 0 ? dx * dx / weight : 0);
-    return sqrt(t->u_latency_ns * t->u_latency_ns + scatter_ns * scatter_ns * spread);
+    return sqrt(t->u_latency_ns * t->u_latency_ns + spread_ns * spread_ns * spread);
 }

@@ -48,6 +48,7 @@ struct atoll_meter_setup {
     double rate_hz;                  ///< nominal
     double u_rate_frac;              ///< of the microcontroller's clock, standard
     double latency_ns, u_latency_ns; ///< from the end of a frame's last scan to its arrival
+    double jitter_ns;                ///< spread of that from frame to frame; 0: u_latency_ns
     struct atoll_meter_channel channels[ATOLL_METER_RAILS_MAX];
     struct atoll_meter_voltage voltages[ATOLL_METER_RAILS_MAX];
     uint32_t n_samples; ///< in a scan; 0: one for each rail, in order, without skew
