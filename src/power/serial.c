@@ -180,6 +180,10 @@ static int serial_start(void *state, struct atoll_meter *m, uint64_t t_ns, struc
                           "(use the synth meter)",
                           s->port.path);
     }
+    /* the answer to SET, so that scans are read although the line may lose the next CONFIG */
+    struct atoll_wire_frame known = {.type = ATOLL_WIRE_CONFIG, .config = s->config};
+    uint8_t bytes[ATOLL_WIRE_FRAME_MAX];
+    atoll_meter_push(m, bytes, atoll_wire_encode(&known, bytes), now_ns);
     int rc = atoll__serial_run(s, true, err);
     s->running = rc == 0;
     (void)pthread_mutex_lock(&s->port.lock);

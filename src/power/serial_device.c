@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HELLO_MS = 4000, ANSWER_MS = 1000, STORE_MS = 4000 };
+enum { HELLO_MS = 4000, ANSWER_MS = 2000, STORE_MS = 4000 };
 static const double resonator_frac = 0.003; /* +-0.5 % as a rectangle */
 static const double drift_ma = 3, drift_tau_s = 300;
 
@@ -120,11 +120,16 @@ static int configure(struct serial *s, struct atoll_err *err)
 {
     struct atoll_wire_frame f = {.type = ATOLL_WIRE_SET, .set = s->set};
     s->configured = s->refused = false;
-    int rc = atoll__serial_send(&s->port, &f, err);
     const uint64_t end_ns = atoll_now_ns() + atoll__serial_ms(ANSWER_MS);
+    uint64_t again_ns = 0;
+    int rc = 0;
     while (rc == 0 && !s->configured && !s->refused && atoll_now_ns() < end_ns) {
+        if (atoll_now_ns() > again_ns) {
+            again_ns = atoll_now_ns() + atoll__serial_ms(400);
+            rc = atoll__serial_send(&s->port, &f, err);
+        }
         atoll__serial_pause();
-        rc = atoll__serial_drain(&s->port, greet, s, err);
+        rc = rc == 0 ? atoll__serial_drain(&s->port, greet, s, err) : rc;
     }
     if (rc == 0 && s->refused) {
         return atoll_fail(err, ATOLL_EDEVICE, "meter %s: %.*s (code %u, detail %u)", s->port.path,

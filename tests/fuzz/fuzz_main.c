@@ -94,8 +94,9 @@ static size_t place(struct atoll_rng *r, size_t size)
 
 static void put_number(struct atoll_rng *r, struct input *in)
 {
-    static const uint32_t numbers[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff,
-                                       0x10000, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe};
+    static const uint32_t numbers[] = {0,          1,          2,          0x7f,      0x80,
+                                       0xff,       0x7fff,     0x8000,     0xffff,    0x10000,
+                                       0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe};
     const uint32_t v = numbers[atoll_rng_below(r, sizeof numbers / sizeof numbers[0])];
     const size_t width = (size_t)1 << atoll_rng_below(r, 3);
     const size_t at = place(r, in->size);

@@ -79,9 +79,15 @@ static void unpack(const uint8_t *data, size_t size)
     struct atoll_err err = {0};
     int code = 0;
     switch (data[0] & 3) {
-    case 0: code = atoll__series_unpack_samples(data + 1, size - 1, n, &samples, &err); break;
-    case 1: code = atoll__series_unpack_trace(data + 1, size - 1, n, 2, &t_ns, &mw, &err); break;
-    default: code = atoll__series_unpack_timeline(data + 1, size - 1, n, &spans, &err); break;
+    case 0:
+        code = atoll__series_unpack_samples(data + 1, size - 1, n, &samples, &err);
+        break;
+    case 1:
+        code = atoll__series_unpack_trace(data + 1, size - 1, n, 2, &t_ns, &mw, &err);
+        break;
+    default:
+        code = atoll__series_unpack_timeline(data + 1, size - 1, n, &spans, &err);
+        break;
     }
     FUZZ_CHECK(code == 0 || (code == ATOLL_EINPUT && err.text[0] != '\0'));
     if (samples) { /* what was read can be written again, and reads the same */

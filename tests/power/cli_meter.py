@@ -54,6 +54,11 @@ def answer(command, *args, code=0, **more):
     return j
 
 
+def object_of(out, told):
+    assert out, f'no answer: {told}'
+    return json.loads(out)
+
+
 def says(done, *words):
     for word in words:
         assert word in done.stderr, f'{word!r} is not in: {done.stderr}'
@@ -169,7 +174,7 @@ def faults(meter, d):
         d.tell('ppm', ppm)
         j = answer('record', '--meter', meter, '--seconds', '1')
         near(j, 0.005)
-        assert abs(j['clock_ppm'] - ppm) < 1500 and j['lost_scans'] == 0, j
+        assert abs(j['clock_ppm'] - ppm) < 4000 and j['lost_scans'] == 0, j
     d.tell('ppm', 0)
     d.tell('first', 2**32 - 1500)  # wraps after 1.5 s
     j = answer('record', '--meter', meter, '--seconds', '2')
@@ -185,7 +190,7 @@ def faults(meter, d):
         if p.returncode == 4:  # every answer was damaged: said so, nothing measured
             assert 'meter' in told and not out, (out, told)
             continue
-        j = json.loads(out)
+        j = object_of(out, told)
         assert p.returncode == 1 and j['lost_scans'] > 0 and j['gaps'], (fault, j)
         near(j, 0.02)
     with subprocess.Popen([ATOLL, 'power', 'record', '--meter', meter, '--seconds', '3', '--json'],
@@ -193,7 +198,7 @@ def faults(meter, d):
         time.sleep(1.7)
         d.tell('restart')
         out, told = p.communicate(timeout=60)
-    j = json.loads(out)
+    j = object_of(out, told)
     assert p.returncode == 1 and any(g['cause'] == 'device restarted' for g in j['gaps']), (told, j)
     near(j, 0.02)
 
@@ -304,7 +309,7 @@ def power_sensor_3(directory):
             time.sleep(1.8)
             d.tell('drop', answered=False)
             out, told = p.communicate(timeout=60)
-        j = json.loads(out)
+        j = object_of(out, told)
         assert p.returncode == 1 and j['lost_scans'] >= 1, (told, j)
 
 
