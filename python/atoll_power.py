@@ -8,8 +8,8 @@
         meter.stop()
         print(meter.joules(a, b))         # Energy(joules=..., u95=..., seconds=..., gap=False)
 
-The library is libatoll.so: ATOLL_LIBRARY names it, else the system's one is taken. For users of PMT,
-PmtMeter has its calls: read, joules, watts and seconds of two states.
+The library is libatoll.so: ATOLL_LIBRARY names it, else the system's one is taken. For users of PMT
+there is atoll_pmt.py beside this file.
 """
 import collections
 import ctypes
@@ -84,11 +84,13 @@ class Meter:
     """A meter by its name, started. rails: (name, volt) pairs; none: those that the meter knows of.
     Times are in nanoseconds of the monotonic clock; without one, now."""
 
-    def __init__(self, spec, rails=(), rate_hz=0.0, seed=0, ideal=False, record=None, t_ns=None):
+    def __init__(self, spec, rails=(), rate_hz=0.0, seed=0, ideal=False, record=None, t_ns=None,
+                 calibration=None):
         self._lib, self._meter = _load(), ctypes.c_void_p()
         self._err = _Err()
         self._rails = (_Rail * max(1, len(rails)))(*[_Rail(name.encode(), volt) for name, volt in rails])
-        opts = _Opts(self._rails, len(rails), rate_hz, seed, ideal, False)
+        opts = _Opts(self._rails, len(rails), rate_hz, seed, ideal, False,
+                     None if calibration is None else os.fsencode(calibration))
         self._call(self._lib.atoll_meter_open, spec.encode(), ctypes.byref(opts),
                    ctypes.byref(self._meter))
         if not self._meter:
@@ -157,22 +159,3 @@ class Meter:
 
     def close(self):
         self._lib.atoll_meter_close(ctypes.byref(self._meter))
-
-
-class PmtMeter:
-    """The calls of the Power Measurement Toolkit on a meter: states are markers."""
-
-    def __init__(self, meter):
-        self.meter = meter
-
-    def read(self):
-        return self.meter.mark('read')
-
-    def joules(self, a, b):
-        return self.meter.joules(a, b).joules
-
-    def watts(self, a, b):
-        return self.meter.joules(a, b).watts
-
-    def seconds(self, a, b):
-        return self.meter.joules(a, b).seconds
