@@ -102,6 +102,22 @@ static int get_channel(const json_t *j, const char *path, struct atoll_meter_cha
     return rc == 0 ? get_place(j, path, &c->at, &c->skew, err) : rc;
 }
 
+/* Every channel lies within a scan. */
+static int check_places(const struct atoll_meter_setup *s, const char *path, struct atoll_err *err)
+{
+    const uint32_t samples = s->n_samples > 0 ? s->n_samples : s->n_rails;
+    for (uint32_t i = 0; i < s->n_rails; i++) {
+        const struct atoll_meter_voltage *v = &s->voltages[i];
+        if ((s->n_samples > 0 && s->channels[i].at >= samples) ||
+            (v->measured && v->at >= samples)) {
+            return atoll_fail(err, ATOLL_EINPUT,
+                              "%s: header: channel %u lies outside a scan of %u samples", path, i,
+                              samples);
+        }
+    }
+    return 0;
+}
+
 static int read_setup(const json_t *j, const char *path, const struct atoll_meter_opts *o,
                       struct atoll_meter_setup *s, struct atoll_err *err)
 {
@@ -142,7 +158,7 @@ static int read_setup(const json_t *j, const char *path, const struct atoll_mete
         rc = get_channel(c, path, &s->channels[i], err);
         rc = rc == 0 ? get_voltage(json_object_get(c, "voltage"), path, &s->voltages[i], err) : rc;
     }
-    return rc;
+    return rc == 0 ? check_places(s, path, err) : rc;
 }
 
 static int read_header(struct replay *r, const char *path, const struct atoll_meter_opts *o,

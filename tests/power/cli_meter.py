@@ -158,7 +158,8 @@ def edges(directory, meter, d):
         at.append(int(d.tell('edge')))
     assert recorder.returncode == 0
     j = answer('replay', path, '--from', 'rising edge 0', '--to', 'rising edge 1')
-    assert [m['label'] for m in j['markers']] == ['begin', 'rising edge 0', 'rising edge 1', 'end'], j['markers']
+    labels = [m['label'] for m in j['markers']]
+    assert labels == ['begin', 'rising edge 0', 'rising edge 1', 'end'], labels
     assert abs(j['seconds'] - (at[1] - at[0]) / 1e9) < 0.01, (j['seconds'], at)
     says(run('replay', path, '--from', 'falling edge 9', code=3), "no marker 'falling edge 9'")
 
@@ -208,8 +209,9 @@ def pulled(directory):
     path = os.path.join(directory, 'pulled.power')
     with Double('meter_double.py') as d:
         d.tell('ma', 0, 1000)
-        with subprocess.Popen([ATOLL, 'power', 'record', '--meter', 'serial:' + d.port + ',volts=0', '--output',
-                               path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        with subprocess.Popen([ATOLL, 'power', 'record', '--meter', 'serial:' + d.port + ',volts=0',
+                               '--output', path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as p:
             time.sleep(2.0)
             d.tell('close', answered=False)
             out, told = p.communicate(timeout=30)
@@ -235,7 +237,8 @@ def disk_full(directory, meter):
     assert os.path.getsize(path) == 12000
     says(run('replay', path), 'was cut')
     says(run('record', '--meter', meter, '--seconds', '1', '--csv', '/dev/full', code=5), '/dev/full')
-    says(run('record', '--meter', meter, '--seconds', '1', '--output', '/nonexistent/x', code=5), 'nonexistent')
+    done = run('record', '--meter', meter, '--seconds', '1', '--output', '/nonexistent/x', code=5)
+    says(done, 'nonexistent')
 
 
 def wrong_devices(directory):

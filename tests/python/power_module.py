@@ -71,8 +71,8 @@ def like_pmt(directory):
     calibration = os.path.join(directory, 'cal.json')
     with open(calibration, 'w', encoding='ascii') as out:
         json.dump({'schema': 'atoll.power-calibration/1', 'calibrations': [
-            {'rail': 'board', 'kind': 'gain', 'per_code': 80.0, 'u_gain_frac': 0.01, 'u_reference_frac': 0.01}]},
-                  out)
+            {'rail': 'board', 'kind': 'gain', 'per_code': 80.0, 'u_gain_frac': 0.01,
+             'u_reference_frac': 0.01}]}, out)
     doubled = atoll_pmt.create(spec, rate_hz=100.0, calibration=calibration)
     start = doubled.read()
     time.sleep(0.1)
