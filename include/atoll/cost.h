@@ -227,6 +227,8 @@ ATOLL_API double atoll_cost_most_kept_bytes(const struct atoll_cost *c, bool on_
                                             bool reads_image);
 /** The value of a constant that this model is costed with; NAN: no such constant. */
 ATOLL_API double atoll_cost_constant(const struct atoll_cost *c, const char *name);
+ATOLL_API enum atoll_compiler atoll_cost_compiler(
+    const struct atoll_cost *c); ///< whose rules it follows
 /** Packed bytes of one operator's parameters under this compiler (0: none, or left on the CPU). */
 ATOLL_API uint64_t atoll_cost_packed_bytes(const struct atoll_cost *c, uint32_t op);
 

@@ -260,9 +260,9 @@ struct atoll_whatif {
     char shape[160];    ///< of the best: "4 stages on 3+1+1+1 TPUs"
 };
 #define ATOLL_WHATIFS_MAX 12
-/** What would change the choice: links, host and clock of other speeds, one TPU less. Each change
- * is planned anew with `exact`, and the plan costed as it stands. *n is 0 for requests with rates
- * or an oracle of their own. */
+/** What would change the choice: links, host and clock of other speeds, memory of other sizes, one
+ * TPU less. Each change is planned anew with `exact`, and the plan costed as it stands. *n is 0 for
+ * requests with rates or an oracle of their own. */
 ATOLL_API int atoll_plan_whatif(const struct atoll_plan_request *r, const struct atoll_plan *p,
                                 struct atoll_whatif out[ATOLL_WHATIFS_MAX], uint32_t *n,
                                 struct atoll_err *err);

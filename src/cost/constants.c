@@ -35,6 +35,11 @@ const struct atoll_constant *atoll_constant_find(const char *name)
     return NULL;
 }
 
+enum atoll_compiler atoll_cost_compiler(const struct atoll_cost *c)
+{
+    return c->compiler;
+}
+
 double atoll_cost_constant(const struct atoll_cost *c, const char *name)
 {
     const struct atoll_constant *row = atoll_constant_find(name);

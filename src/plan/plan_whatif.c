@@ -10,17 +10,19 @@
 
 /* ------------------------------------------------------------------------- changes */
 
-enum changed { CHANGED_LINK, CHANGED_HOST, CHANGED_CLOCK, CHANGED_TPUS };
+enum changed { CHANGED_LINK, CHANGED_HOST, CHANGED_CLOCK, CHANGED_MEMORY, CHANGED_TPUS };
 static const struct change {
     const char *name, *text;
     enum changed what;
-    double factor; ///< on times; clock: on the speed
+    double factor; ///< on times; clock, memory: on the speed, the size
 } changes[] = {
     {"link_twice", "the links were twice as fast", CHANGED_LINK, 0.5},
     {"link_half", "the links were half as fast", CHANGED_LINK, 2},
     {"host_twice", "the host's calls took half the time", CHANGED_HOST, 0.5},
     {"host_half", "the host's calls took twice the time", CHANGED_HOST, 2},
     {"clock_half", "the TPUs ran at half the clock", CHANGED_CLOCK, 0.5},
+    {"memory_twice", "a TPU kept twice as many parameters", CHANGED_MEMORY, 2},
+    {"memory_half", "a TPU kept half as many parameters", CHANGED_MEMORY, 0.5},
     {"one_tpu_less", "there were one TPU less", CHANGED_TPUS, 1},
 };
 
@@ -116,28 +118,45 @@ static int keep_plan(struct atoll__planner *pl, const struct atoll_plan *p, doub
     return code;
 }
 
-static int try_change(const struct atoll_plan_request *r, const struct atoll_plan *p,
-                      const struct change *c, struct atoll_whatif *w, struct atoll_err *err)
+/* A model's costs with another size of the parameter cache: every budget of the compiler, and the
+ * largest dense layer that it keeps. */
+static int change_cost(const struct atoll_cost *from, double factor, struct atoll_cost **to,
+                       struct atoll_err *err)
 {
-    struct atoll_board board = *r->board;
-    struct atoll_plan_request q = *r;
+    size_t n;
+    const struct atoll_constant *names = atoll_constants(&n);
+    double *values = atoll_calloc(n, sizeof *values);
+    if (!values) {
+        return atoll_fail_nomem(err, "constants of the chip", n * sizeof *values);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const bool size = strncmp(names[i].name, "budget_", 7) == 0 ||
+                          strcmp(names[i].name, "dense_layer_max_mib") == 0;
+        values[i] = atoll_cost_constant(from, names[i].name) * (size ? factor : 1);
+    }
+    const int code =
+        atoll_cost_open_with(atoll_cost_model(from), atoll_cost_compiler(from), values, to, err);
+    atoll_free(values);
+    return code;
+}
+
+/* The plan as it is, and the best plan, for the changed request. */
+static int compare_plans(const struct atoll_plan_request *q, const struct atoll_plan *p,
+                         struct atoll_whatif *w, struct atoll_err *err)
+{
     struct atoll__planner pl;
     struct atoll_plan *best = NULL;
-    change_board(&board, c);
-    q.board = &board;
-    q.tpus = c->what == CHANGED_TPUS ? p->tpus_used - 1 : p->tpus;
-    *w = (struct atoll_whatif){.change = c->name, .text = c->text, .kept = NAN, .best = NAN};
-    int code = atoll__planner_init(&pl, &q, err);
+    int code = atoll__planner_init(&pl, q, err);
     if (code) {
         return code;
     }
-    if (p->tpus_used <= q.tpus) {
+    if (p->tpus_used <= q->tpus) {
         code = keep_plan(&pl, p, &w->kept, err);
     }
-    code = code ? code : atoll__plan_make(&pl, "exact", q.tpus, &best, err);
+    code = code ? code : atoll__plan_make(&pl, "exact", q->tpus, &best, err);
     if (code == 0 && !best->skipped) {
-        const bool more = r->objective == ATOLL_OBJECTIVE_THROUGHPUT;
-        w->best = atoll__plan_value(best, r->objective);
+        const bool more = q->objective == ATOLL_OBJECTIVE_THROUGHPUT;
+        w->best = atoll__plan_value(best, q->objective);
         w->gap_frac = best->gap_frac;
         w->another =
             isnan(w->kept) || (more ? w->best / w->kept : w->kept / w->best) > 1 + BETTER_FRAC;
@@ -145,6 +164,28 @@ static int try_change(const struct atoll_plan_request *r, const struct atoll_pla
     }
     atoll_plan_close(&best);
     atoll__planner_finish(&pl);
+    return code;
+}
+
+static int try_change(const struct atoll_plan_request *r, const struct atoll_plan *p,
+                      const struct change *c, struct atoll_whatif *w, struct atoll_err *err)
+{
+    struct atoll_board board = *r->board;
+    struct atoll_cost *costs[ATOLL_TPUS_MAX] = {NULL};
+    struct atoll_plan_request q = *r;
+    int code = 0;
+    change_board(&board, c);
+    q.board = &board;
+    q.tpus = c->what == CHANGED_TPUS ? p->tpus_used - 1 : p->tpus;
+    *w = (struct atoll_whatif){.change = c->name, .text = c->text, .kept = NAN, .best = NAN};
+    for (uint32_t i = 0; c->what == CHANGED_MEMORY && i < r->n_models && code == 0; i++) {
+        code = change_cost(r->models[i], c->factor, &costs[i], err);
+        q.models = (const struct atoll_cost *const *)costs;
+    }
+    code = code ? code : compare_plans(&q, p, w, err);
+    for (uint32_t i = 0; c->what == CHANGED_MEMORY && i < r->n_models; i++) {
+        atoll_cost_close(&costs[i]);
+    }
     return code;
 }
 

@@ -230,9 +230,11 @@ def checked_plans():
     assert chosen['sensitivity']['regret_mean_frac'] == min(means)
     changes = {c['change']: c for c in chosen['changes']}
     assert set(changes) >= {'link_twice', 'link_half', 'host_twice', 'host_half', 'clock_half',
-                            'one_tpu_less'}, changes
+                            'memory_twice', 'memory_half', 'one_tpu_less'}, changes
     assert changes['clock_half']['best'] < chosen['throughput_hz'] < changes['link_twice']['best']
     assert changes['one_tpu_less']['kept'] is None
+    assert changes['memory_half']['best'] < chosen['throughput_hz'] * 1.001
+    assert changes['memory_twice']['best'] > chosen['throughput_hz'] * 0.999
     single = answer('plan', *args)
     fields('verified', single['verified']['energy_mj'], FIGURE)
     assert run(*args, '--json') == run(*args, '--json'), 'the same seed gives the same answer'
