@@ -269,10 +269,10 @@ static int read_models(struct reader *r, const json_t *j)
     if (!list) {
         return 0;
     }
-    if (!json_is_array(list) || n == 0 || n > ATOLL_TPUS_MAX) {
+    if (!json_is_array(list) || (n == 0 && !p->skipped) || n > ATOLL_TPUS_MAX) {
         return fail_head(r, "models", "a list of 1 to 64 models");
     }
-    r->lists_models = true;
+    r->lists_models = n > 0; /* a plan that does not apply has none */
     int code = 0;
     for (size_t i = 0; i < n && code == 0; i++) {
         const json_t *v = json_array_get(list, i);
