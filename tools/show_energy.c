@@ -179,9 +179,9 @@ void show_energy(const struct run_view *v)
              e->coverage_k);
     if (r->ranging.asked_frac > 0) {
         out_text("  ranging     %.3g %% asked for; a pass of %.3f s had %.2g %%, so %.3f s are "
-                 "needed\n",
+                 "needed; %.3g %% reached\n",
                  100 * r->ranging.asked_frac, r->ranging.window_s, 100 * r->ranging.u95_frac,
-                 r->ranging.needed_s);
+                 r->ranging.needed_s, 100 * r->energy_u95_mj / r->energy_mj);
     }
     if (e->lost_scans) {
         out_text("  missing     %llu of %llu scans of the window\n",

@@ -103,6 +103,7 @@ static void counts_units(void **state)
     assert_int_equal(units(10, "clock: standard"), 12);
     assert_int_equal(
         units(10, "host_runner: c\ncompiler: 2019\nmeter_hz: 2000\nkeep_timeline: all"), 12);
+    assert_int_equal(units(10, "energy_u95: 1.5 %\nmeter_hz: 2000"), 12);
 }
 
 static void refused(size_t line, const char *text, const char *words)
@@ -134,6 +135,9 @@ static void refuses_with_line_and_key(void **state)
     refused(2, "device: gpu", "sim");
     refused(3, "meter: ampere", "replay:FILE expected");
     refused(3, "meter: \"serial:\"", "serial:PORT");
+    refused(10, "energy_u95: lots", "no share of the energy");
+    refused(10, "energy_u95: 120%", "no share of the energy");
+    refused(3, "energy_u95: 2%\nmeter: none", "needs a meter");
     refused(4, "models: zoo:resnet50", "models");
     refused(4, "models: []", "0 models");
     refused(4, "models: [zoo:resnet51]", "resnet50");
