@@ -149,6 +149,7 @@ int plan_limits_read(const struct plan_limits_opts *o, struct plan_limits *l,
     r->max_w = o->max_w;
     r->min_rate_hz = o->min_rate_hz;
     r->resident = o->resident;
+    r->compile_alone = o->compile_alone;
     r->by_worst = o->latency == 2;
     if (o->utilisation_percent > 0) {
         r->utilisation_max_frac = o->utilisation_percent / 100;
@@ -159,5 +160,5 @@ int plan_limits_read(const struct plan_limits_opts *o, struct plan_limits *l,
 bool plan_limits_given(const struct plan_limits_opts *o, const struct atoll_plan_request *r)
 {
     return r->n_then > 0 || o->rates || o->deadlines || o->max_w > 0 || o->min_rate_hz > 0 ||
-           o->resident || o->together.n > 0;
+           o->resident || o->compile_alone || o->together.n > 0;
 }

@@ -16,7 +16,7 @@ struct plan_limits_opts {
     const char *objective, *rates, *deadlines, *without;
     struct opt_list together;
     double max_w, min_rate_hz, utilisation_percent, tolerance_percent;
-    bool resident;
+    bool resident, compile_alone;
     unsigned latency; ///< 0 default, 1 mean, 2 worst
 };
 /** As read; the arrays that a request borrows. */
@@ -90,6 +90,12 @@ struct plan_limits {
          .type = OPT_FLAG,                                                                         \
          .offset = offsetof(opts_type, limits.resident),                                           \
          .help = "No parameters may be streamed"},                                                 \
+        {.long_name = "compile-alone",                                                             \
+         .type = OPT_FLAG,                                                                         \
+         .offset = offsetof(opts_type, limits.compile_alone),                                      \
+         .help =                                                                                   \
+             "Models on the same TPU are not compiled together, so they load their parameters "    \
+             "anew when they take turns"},                                                         \
         {.long_name = "without",                                                                   \
          .type = OPT_TEXT,                                                                         \
          .offset = offsetof(opts_type, limits.without),                                            \

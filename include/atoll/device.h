@@ -82,6 +82,10 @@ struct atoll_device_segment {
     const struct atoll_cost *cost; ///< costed model (borrowed while loaded); carries the model
     const uint32_t *ops;
     uint32_t n_ops;
+    /* A whole model that was compiled together with others: all of them in that order, this one at
+     * `place`. n_together 0: it was compiled by itself. */
+    const struct atoll_cost *const *together;
+    uint32_t n_together, place;
 };
 /** Makes a segment ready on a TPU; *slot names it in submit. Its parameters travel with the first
  *  inference (and again whenever another slot of a different `cache_group` ran there in between).

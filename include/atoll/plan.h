@@ -193,6 +193,7 @@ struct atoll_plan_request {
     double max_w;                ///< power of the whole board at most; 0: any
     double min_rate_hz;          ///< throughput of all together at least; 0: any
     bool resident;               ///< nothing may stream
+    bool compile_alone;          ///< models on the same TPU are not compiled together: they reload
     uint64_t without;            ///< bit t: TPU t is not used
     const struct atoll_together *together;
     uint32_t n_together;

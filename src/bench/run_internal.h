@@ -47,6 +47,7 @@ struct atoll__pipe {
     uint32_t in_flight;
     uint32_t replicas_max; ///< of its stages: completions come in bursts of so many
     uint32_t fill;         ///< items it holds when every queue is full
+    uint32_t cache_group;  ///< of its last stage
     uint64_t completed;    ///< since the loop began
     /* completions in the window */
     uint64_t *done_ns;

@@ -19,7 +19,16 @@ static int load_replica(struct atoll__runner *r, struct atoll__place at, uint32_
     const struct atoll_pipeline *p = &r->q->plan->pipelines[at.pipe];
     const struct atoll_stage *s = &p->stages[at.stage];
     struct atoll__replica *replica = &r->pipes[at.pipe].stages[at.stage].replicas[at.replica];
-    const struct atoll_device_segment segment = {r->q->models[p->model], s->ops, s->n_ops};
+    const struct atoll_cost *together[ATOLL_TPUS_MAX];
+    struct atoll_device_segment segment = {
+        .cost = r->q->models[p->model], .ops = s->ops, .n_ops = s->n_ops, .together = together};
+    for (uint32_t i = 0; i < r->n_pipes && p->sharing == ATOLL_SHARING_CO_COMPILED; i++) {
+        const struct atoll_pipeline *o = &r->q->plan->pipelines[i];
+        if (o->sharing == p->sharing && o->group == p->group) {
+            segment.place = i == at.pipe ? segment.n_together : segment.place;
+            together[segment.n_together++] = r->q->models[o->model];
+        }
+    }
     const uint32_t tpu = s->tpus[at.replica];
     if (tpu >= r->info.n_tpus) {
         return atoll_fail(r->err, ATOLL_EUSAGE, "the plan uses TPU %u, the device has %u", tpu,
@@ -63,6 +72,20 @@ static int build_stage(struct atoll__runner *r, uint32_t pipe, uint32_t stage, u
     return 0;
 }
 
+/* The cache group of a pipeline's stage: pipelines that were compiled together have one, under the
+ * number of the first of them. */
+static uint32_t cache_group(const struct atoll__runner *r, uint32_t pipe, uint32_t next)
+{
+    const struct atoll_pipeline *p = &r->q->plan->pipelines[pipe];
+    for (uint32_t i = 0; i < pipe && p->sharing == ATOLL_SHARING_CO_COMPILED; i++) {
+        const struct atoll_pipeline *o = &r->q->plan->pipelines[i];
+        if (o->sharing == p->sharing && o->group == p->group) {
+            return r->pipes[i].cache_group;
+        }
+    }
+    return next;
+}
+
 static int build_pipe(struct atoll__runner *r, uint32_t pipe, uint32_t *group)
 {
     const struct atoll_pipeline *from = &r->q->plan->pipelines[pipe];
@@ -77,7 +100,8 @@ static int build_pipe(struct atoll__runner *r, uint32_t pipe, uint32_t *group)
             return atoll_fail(r->err, ATOLL_EUSAGE, "pipeline %u, stage %u of the plan has no TPU",
                               pipe, s);
         }
-        const int rc = build_stage(r, pipe, s, (*group)++);
+        p->cache_group = cache_group(r, pipe, (*group)++);
+        const int rc = build_stage(r, pipe, s, p->cache_group);
         if (rc) {
             return rc;
         }

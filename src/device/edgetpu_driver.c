@@ -163,6 +163,19 @@ static int edgetpu_interp(struct atoll__host *h, uint32_t tpu, const struct atol
     return rc ? rc : atoll_interp_open(h->rt, c->model, &o, it, err);
 }
 
+/* Each segment is compiled by itself here. */
+static int edgetpu_load(struct atoll_device *d, uint32_t tpu, const struct atoll_device_segment *s,
+                        uint32_t cache_group, uint32_t *slot, struct atoll_err *err)
+{
+    if (s->n_together > 1) {
+        return atoll_fail(
+            err, ATOLL_EUNSUPPORTED,
+            "edgetpu: models compiled together cannot be run here: plan them on TPUs of "
+            "their own, or run them on sim");
+    }
+    return atoll__host_load(d, tpu, s, cache_group, slot, err);
+}
+
 static void edgetpu_id(const struct atoll__host *h, uint32_t tpu, char out[64])
 {
     const struct atoll__edgetpu_tpu *t = &own_of(h)->tpus[tpu];
@@ -264,7 +277,7 @@ const struct atoll_driver atoll__device_edgetpu = {
     .open = edgetpu_open,
     .close = atoll__host_close,
     .info = edgetpu_info,
-    .load = atoll__host_load,
+    .load = edgetpu_load,
     .begin = atoll__host_begin,
     .submit = atoll__host_submit,
     .timer = atoll__host_timer,

@@ -148,11 +148,32 @@ int atoll__device_sim_load_program(struct atoll_device *d, uint32_t tpu,
     return rc;
 }
 
+/* The program of a whole model that was compiled together with others. */
+static int program_together(const struct atoll_device_segment *seg, struct atoll_program *p,
+                            struct atoll_err *err)
+{
+    struct atoll_program programs[ATOLL_TPUS_MAX];
+    if (seg->n_together > ATOLL_TPUS_MAX || seg->place >= seg->n_together) {
+        return atoll_fail(err, ATOLL_EUSAGE, "sim: model %u of %u compiled together", seg->place,
+                          seg->n_together);
+    }
+    const int rc = atoll_cost_programs_together(seg->together, seg->n_together, programs, err);
+    for (uint32_t i = 0; i < seg->n_together && rc == 0; i++) {
+        if (i == seg->place) {
+            *p = programs[i];
+        } else {
+            atoll_program_finish(&programs[i]);
+        }
+    }
+    return rc;
+}
+
 static int sim_load(struct atoll_device *d, uint32_t tpu, const struct atoll_device_segment *seg,
                     uint32_t cache_group, uint32_t *slot, struct atoll_err *err)
 {
     struct atoll_program p = {0};
-    int rc = atoll_cost_program(seg->cost, seg->ops, seg->n_ops, &p, err);
+    int rc = seg->n_together > 0 ? program_together(seg, &p, err)
+                                 : atoll_cost_program(seg->cost, seg->ops, seg->n_ops, &p, err);
     if (rc == 0) {
         rc = atoll__device_sim_load_program(d, tpu, &p, cache_group, slot, err);
         atoll_program_finish(&p);

@@ -110,7 +110,10 @@ static bool shareable(uint32_t set)
 int atoll__choice_list_teams(struct atoll__choice *c, struct atoll_err *err)
 {
     int rc = 0;
-    for (uint32_t set = 1; set < 1u << c->n && rc == 0 && c->planner->oracle.together; set++) {
+    if (c->planner->request->compile_alone || !c->planner->oracle.together) {
+        return 0;
+    }
+    for (uint32_t set = 1; set < 1u << c->n && rc == 0; set++) {
         struct atoll__choice_team team = {.models = set};
         rc = shareable(set) ? add_orders(c, set, &team, err) : 0;
     }

@@ -11,12 +11,31 @@ static int cost_room_stage(void *user, uint32_t model, const uint32_t *ops, uint
     return atoll_cost_stage(r->models[model], r->board, &r->use, ops, n, out, err);
 }
 
+static int cost_room_together(void *user, const uint32_t *models, uint32_t n,
+                              struct atoll_stage_cost *out, struct atoll_err *err)
+{
+    const struct atoll__planner *pl = user;
+    const struct atoll_plan_request *r = pl->request;
+    const struct atoll_cost *costs[ATOLL_TPUS_MAX] = {NULL};
+    struct atoll_program programs[ATOLL_TPUS_MAX];
+    for (uint32_t i = 0; i < n; i++) {
+        costs[i] = r->models[models[i]];
+    }
+    const int rc = atoll_cost_programs_together(costs, n, programs, err);
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        atoll_cost_stage_of(&programs[i], r->board, &r->use, &out[i]);
+        atoll_program_finish(&programs[i]);
+    }
+    return rc;
+}
+
 int atoll__planner_init(struct atoll__planner *pl, const struct atoll_plan_request *r,
                         struct atoll_err *err)
 {
     *pl = (struct atoll__planner){.request = r};
     pl->oracle = r->oracle ? *r->oracle
                            : (struct atoll_oracle){.stage = cost_room_stage,
+                                                   .together = cost_room_together,
                                                    .floor = atoll__planner_floor,
                                                    .user = pl};
     if (r->time_limit_s > 0) {

@@ -123,11 +123,11 @@ static void uses_that_do_not_fit(void **state)
     assert_int_equal(atoll_run(&q, &r, &err), ATOLL_EUSAGE);
     t.p.tpus[1] = 1;
     const uint32_t twice[2] = {0, 0}, holes[2] = {0, 2}, beyond[1] = {99};
-    struct atoll_device_segment s = {t.cost, twice, 2};
+    struct atoll_device_segment s = {.cost = t.cost, .ops = twice, .n_ops = 2};
     assert_int_equal(atoll_device_load(t.d, 0, &s, 0, &slot, &err), ATOLL_EUSAGE);
-    s = (struct atoll_device_segment){t.cost, holes, 2};
+    s = (struct atoll_device_segment){.cost = t.cost, .ops = holes, .n_ops = 2};
     assert_true(atoll_device_load(t.d, 0, &s, 0, &slot, &err) < 0);
-    s = (struct atoll_device_segment){t.cost, beyond, 1};
+    s = (struct atoll_device_segment){.cost = t.cost, .ops = beyond, .n_ops = 1};
     assert_int_equal(atoll_device_load(t.d, 0, &s, 0, &slot, &err), ATOLL_EUSAGE);
     assert_int_equal(atoll_device_submit(t.d, 4000, 0, NULL, &err), ATOLL_EUSAGE);
     double mj = 0;
@@ -144,7 +144,7 @@ static void events(void **state)
     uint32_t slot = 0;
     (void)state;
     open_tiny(&t, 1, NULL, 1);
-    const struct atoll_device_segment s = {t.cost, t.p.ops, t.m->n_ops};
+    const struct atoll_device_segment s = {.cost = t.cost, .ops = t.p.ops, .n_ops = t.m->n_ops};
     fixture_ok(atoll_device_load(t.d, 3, &s, 0, &slot, &err), &err);
     fixture_ok(atoll_device_begin(t.d, ATOLL_DRIVE_CALLED, 1, &err), &err);
     fixture_ok(atoll_device_next(t.d, &ev, &err), &err);
