@@ -28,9 +28,13 @@ static const double prices[ATOLL_FLOOR_PRICES] = {0.85, 0.7, 0.5};
 /* Every time and energy shrinks alike; what stands on chip, and power, do not. */
 static void shrink(struct atoll_floor *f, double frac)
 {
-    double *const shrinking[] = {&f->work_us,     &f->stream_us,        &f->active_mj,
-                                 &f->output_us,   &f->input_us,         &f->output_us_per_byte,
-                                 &f->overflow_us, &f->input_us_per_byte};
+    double *const shrinking[] = {&f->work_us,     &f->stream_us,         &f->active_mj,
+                                 &f->output_us,   &f->input_us,          &f->output_us_per_byte,
+                                 &f->overflow_us, &f->input_us_per_byte, &f->call_us,
+                                 &f->lock_us,     &f->thread_us};
+    for (int i = 0; i < ATOLL_FLOOR_PRICES; i++) {
+        f->stream_at_us[i] *= frac;
+    }
     for (size_t i = 0; i < sizeof shrinking / sizeof shrinking[0]; i++) {
         *shrinking[i] *= frac;
     }
