@@ -2,7 +2,7 @@
 /* The generated set: one of 24 shapes on a cluttered ground, 32 x 32 in colour. The shape varies in
  * place, size, rotation, stretch and colour; strokes and fragments lie around and over it; all of
  * it is blurred and noisy. Everything follows from seed, part and index. The ranges below were
- * chosen so that capacity matters (docs/method-accuracy.md has the numbers). */
+ * chosen so that capacity matters (docs/method-training.md has the numbers). */
 #include "data_internal.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ static const struct {
     double blur_low, blur_high;     /* deviation, pixels */
     double noise_low, noise_high;   /* deviation, of 255 */
     unsigned strokes_most, chips_most;
-} range = {5.5, 13.0, 4.0, 0.18, 0.20, 0.3, 1.1, 4.0, 22.0, 4, 3};
+} range = {8.0, 13.0, 3.0, 0.12, 0.35, 0.3, 0.8, 2.0, 12.0, 2, 1};
 
 /* ------------------------------------------------------------------- shapes */
 

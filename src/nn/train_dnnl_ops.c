@@ -580,18 +580,30 @@ static int part_of(struct atoll_trainer *t, uint32_t i, uint32_t k, const struct
     return atoll__dnnl_slab_in(t, &md, whole->data, part, err);
 }
 
-/* Concat and pad copy their sources into parts of the output. Blocks of 8 channels when every
+/* Layout of a concat or pad: the blocks of channels that its first source has (8 or 16), when every
  * part begins and ends with a block, else plain. */
+static dnnl_format_tag_t parts_tag(const struct atoll_trainer *t, uint32_t i)
+{
+    const struct atoll_net_node *n = &t->net->nodes[i];
+    const dnnl_memory_desc_t *md = &source_state(t, i, 0)->dst.md;
+    const dnnl_blocking_desc_t *f = &md->format_desc.blocking;
+    const bool wide = md->format_kind == dnnl_blocked && f->inner_nblks == 1 &&
+                      f->inner_idxs[0] == 1 && f->inner_blks[0] == 16;
+    bool by_8 = true, by_16 = wide;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        by_8 = by_8 && source_of(t, i, k)->channels % 8 == 0;
+        by_16 = by_16 && source_of(t, i, k)->channels % 16 == 0;
+    }
+    return by_16 ? dnnl_nChw16c : by_8 ? dnnl_nChw8c : dnnl_nchw;
+}
+
+/* Concat and pad copy their sources into parts of the output. */
 static int parts_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
 {
     const struct atoll_net_node *n = &t->net->nodes[i];
     struct node_state *s = &t->nodes[i];
-    bool blocks = true;
-    for (uint32_t k = 0; k < n->n_in; k++) {
-        blocks = blocks && source_of(t, i, k)->channels % 8 == 0;
-    }
     dnnl_memory_desc_t md;
-    TRY(node_md(t, n, blocks ? dnnl_nChw8c : dnnl_nchw, &md, err));
+    TRY(node_md(t, n, parts_tag(t, i), &md, err));
     TRY(atoll__dnnl_slab(t, &md, &s->dst, err));
     const size_t from = t->train.n;
     for (uint32_t k = 0; k < n->n_in; k++) {
