@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define CONFIGS_MAX 1500
+#define CONFIGS_MAX 6000 /* about 300 bytes of the page each */
 
 static const char *const states[] = {"idle", "transfer", "load", "stream", "compute"};
 static const char *const components[] = {"gain", "zero", "drift", "noise", "time", "voltage"};
@@ -46,8 +46,10 @@ static void add(struct mean *m, double v, double u95)
 
 static bool is_shown(const struct atoll__data *d, size_t config)
 {
-    if (strncmp(d->strategies[d->configs[config].strategy], "partition:", 10) != 0) {
-        return true;
+    const char *strategy = d->strategies[d->configs[config].strategy];
+    if (strncmp(strategy, "partition:", 10) != 0) {
+        /* one TPU is one TPU, by whatever name */
+        return (strcmp(strategy, "single") == 0) == (d->configs[config].tpus == 1);
     }
     for (size_t i = 0; i < d->n_best; i++) {
         if (d->best[i].config == config) {
