@@ -19,7 +19,7 @@ static const struct {
     double blur_low, blur_high;     /* deviation, pixels */
     double noise_low, noise_high;   /* deviation, of 255 */
     unsigned strokes_most, chips_most;
-} range = {8.0, 13.0, 3.0, 0.12, 0.35, 0.3, 0.8, 2.0, 12.0, 2, 1};
+} range = {7.5, 13.0, 3.0, 0.14, 0.32, 0.3, 0.85, 2.5, 13.0, 2, 2};
 
 /* ------------------------------------------------------------------- shapes */
 

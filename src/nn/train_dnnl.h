@@ -38,7 +38,7 @@ struct step_list {
 
 struct node_state {
     struct slab dst, diff;
-    struct slab mean, variance, workspace; /* of the batch; of max pooling */
+    struct slab mean, variance, workspace; /* of the batch; of max pooling, norm with relu */
     dnnl_primitive_desc_t forward;         /* hint for the backward primitives; borrowed */
     struct slab source;                    /* source in the layout that the kernel wants */
     uint32_t readers;

@@ -125,6 +125,48 @@ static void window_of(const struct atoll_net_node *n, const struct atoll_net_nod
     }
 }
 
+/* The only reader of node i; 0 when there are more or none. */
+static uint32_t only_reader(const struct atoll_trainer *t, uint32_t i)
+{
+    if (t->nodes[i].readers != 1) {
+        return 0;
+    }
+    for (uint32_t j = i + 1; j < t->net->n_nodes; j++) {
+        for (uint32_t k = 0; k < t->net->nodes[j].n_in; k++) {
+            if (t->net->nodes[j].in[k] == i) {
+                return j;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Does the convolution behind pad i, its only reader, pad by itself? Then nothing is copied. */
+static bool padded_by_conv(const struct atoll_trainer *t, uint32_t i)
+{
+    const struct atoll_net_node *pad = &t->net->nodes[i];
+    const struct atoll_net_node *conv = &t->net->nodes[only_reader(t, i)];
+    return pad->op == ATOLL_NET_PAD && conv->op == ATOLL_NET_CONV &&
+           conv->padding == ATOLL_PADDING_VALID && pad->pad[0] < conv->kernel_h &&
+           pad->pad[1] < conv->kernel_h && pad->pad[2] < conv->kernel_w &&
+           pad->pad[3] < conv->kernel_w;
+}
+
+/* The node whose tensor a convolution (or dense layer) reads, and its window over that. */
+static uint32_t conv_source(const struct atoll_trainer *t, uint32_t i, struct window *w)
+{
+    const uint32_t in = t->net->nodes[i].in[0];
+    const struct atoll_net_node *pad = &t->net->nodes[in];
+    const bool own = padded_by_conv(t, in);
+    const uint32_t source = own ? pad->in[0] : in;
+    window_of(&t->net->nodes[i], &t->net->nodes[source], w);
+    for (int k = 0; k < 2 && own; k++) {
+        w->left[k] += pad->pad[2 * k];
+        w->right[k] -= pad->pad[2 * k];
+    }
+    return source;
+}
+
 static int weight_md(const struct atoll_net_node *n, const struct atoll_net_node *in, bool plain,
                      dnnl_memory_desc_t *md, struct atoll_err *err)
 {
@@ -145,10 +187,10 @@ static int vector_md(int32_t n, dnnl_memory_desc_t *md, struct atoll_err *err)
 
 static int conv_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
 {
-    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
-    struct node_state *s = &t->nodes[i];
     struct window w;
-    window_of(n, in, &w);
+    const uint32_t source = conv_source(t, i, &w);
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = &t->net->nodes[source];
+    struct node_state *s = &t->nodes[i];
     dnnl_memory_desc_t src, dst, weights, plain, bias;
     TRY(node_md(t, in, dnnl_format_tag_any, &src, err));
     TRY(node_md(t, n, dnnl_format_tag_any, &dst, err));
@@ -162,7 +204,7 @@ static int conv_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *e
             "convolution");
     TRY(atoll__dnnl_desc(t, &op, NULL, "convolution", &s->forward, err));
     const size_t from = t->train.n;
-    TRY(in_layout(t, &t->train, &source_state(t, i, 0)->dst, asked(s->forward, dnnl_query_src_md),
+    TRY(in_layout(t, &t->train, &t->nodes[source].dst, asked(s->forward, dnnl_query_src_md),
                   &s->source, err));
     TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_dst_md), &s->dst, err));
     TRY(atoll__dnnl_param(t, i, ATOLL_PARAM_WEIGHT, &plain,
@@ -211,10 +253,11 @@ static bool wants_own(const struct atoll_trainer *t, uint32_t i, dnnl_primitive_
            block == d->block;
 }
 
-static int own_backward_weights(struct atoll_trainer *t, uint32_t i, const struct window *w,
-                                const struct depthwise *tensors, struct atoll_err *err)
+static int own_backward_weights(struct atoll_trainer *t, uint32_t i, uint32_t source,
+                                const struct window *w, const struct depthwise *tensors,
+                                struct atoll_err *err)
 {
-    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = &t->net->nodes[source];
     struct node_state *s = &t->nodes[i];
     struct param *p = &t->params[s->weight];
     struct depthwise *d = NULL;
@@ -241,10 +284,10 @@ static int own_backward_weights(struct atoll_trainer *t, uint32_t i, const struc
     return atoll__dnnl_reorder(t, &t->backward, &plain, &p->grad, err);
 }
 
-static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const struct window *w,
-                                 struct atoll_err *err)
+static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, uint32_t source,
+                                 const struct window *w, struct atoll_err *err)
 {
-    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = &t->net->nodes[source];
     struct node_state *s = &t->nodes[i];
     struct param *p = &t->params[s->weight];
     dnnl_memory_desc_t src, dst, weights, bias;
@@ -261,7 +304,7 @@ static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const stru
     TRY(atoll__dnnl_desc(t, &op, s->forward, "weight gradient", &pd, err));
     struct depthwise own;
     if (wants_own(t, i, pd, &own)) {
-        return own_backward_weights(t, i, w, &own, err);
+        return own_backward_weights(t, i, source, w, &own, err);
     }
     struct slab from, diff, out = p->grad;
     TRY(in_layout(t, &t->backward, &s->source, asked(pd, dnnl_query_src_md), &from, err));
@@ -280,10 +323,10 @@ static int conv_backward_weights(struct atoll_trainer *t, uint32_t i, const stru
     return same ? 0 : atoll__dnnl_reorder(t, &t->backward, &out, &p->grad, err);
 }
 
-static int conv_backward_data(struct atoll_trainer *t, uint32_t i, const struct window *w,
-                              struct atoll_err *err)
+static int conv_backward_data(struct atoll_trainer *t, uint32_t i, uint32_t source,
+                              const struct window *w, struct atoll_err *err)
 {
-    const struct atoll_net_node *n = &t->net->nodes[i], *in = source_of(t, i, 0);
+    const struct atoll_net_node *n = &t->net->nodes[i], *in = &t->net->nodes[source];
     struct node_state *s = &t->nodes[i];
     dnnl_memory_desc_t src, dst, weights;
     TRY(node_md(t, in, dnnl_format_tag_any, &src, err));
@@ -301,7 +344,7 @@ static int conv_backward_data(struct atoll_trainer *t, uint32_t i, const struct 
                   &weight, err));
     TRY(in_layout(t, &t->backward, &s->diff, asked(pd, dnnl_query_diff_dst_md), &diff, err));
     struct target g;
-    TRY(open_target(t, source_state(t, i, 0), &g, err));
+    TRY(open_target(t, &t->nodes[source], &g, err));
     struct slab out = g.out;
     const dnnl_memory_desc_t *made = asked(pd, dnnl_query_diff_src_md);
     const bool same = dnnl_memory_desc_equal(made, &g.out.md);
@@ -321,19 +364,32 @@ static int conv_backward_data(struct atoll_trainer *t, uint32_t i, const struct 
 static int conv_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
 {
     struct window w;
-    window_of(&t->net->nodes[i], source_of(t, i, 0), &w);
-    TRY(conv_backward_weights(t, i, &w, err));
-    return t->net->nodes[i].in[0] == 0 ? 0 : conv_backward_data(t, i, &w, err);
+    const uint32_t source = conv_source(t, i, &w);
+    TRY(conv_backward_weights(t, i, source, &w, err));
+    return source == 0 ? 0 : conv_backward_data(t, i, source, &w, err);
 }
 
 /* ----------------------------------------------------------------- batch norm */
+
+/* A relu behind a batch norm, its only reader, is part of the norm's kernels. */
+static bool norm_with_relu(const struct atoll_trainer *t, uint32_t i)
+{
+    return t->net->nodes[i].op == ATOLL_NET_BATCH_NORM &&
+           t->net->nodes[only_reader(t, i)].op == ATOLL_NET_RELU;
+}
+
+static unsigned norm_flags(const struct atoll_trainer *t, uint32_t i)
+{
+    const unsigned relu = norm_with_relu(t, i) ? dnnl_fuse_norm_relu : 0u;
+    return dnnl_use_scale | dnnl_use_shift | relu;
+}
 
 static int norm_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
 {
     const struct atoll_net_node *n = &t->net->nodes[i];
     struct node_state *s = &t->nodes[i];
     const struct slab *src = &source_state(t, i, 0)->dst;
-    const unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    const unsigned flags = norm_flags(t, i);
     dnnl_memory_desc_t vector;
     TRY(vector_md(n->channels, &vector, err));
     TRY(atoll__dnnl_slab(t, &src->md, &s->dst, err));
@@ -358,8 +414,14 @@ static int norm_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *e
                               {DNNL_ARG_SHIFT, t->params[s->shift].value.mem},
                               {DNNL_ARG_DST, s->dst.mem},
                               {DNNL_ARG_MEAN, s->mean.mem},
-                              {DNNL_ARG_VARIANCE, s->variance.mem}};
-    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, 6, err));
+                              {DNNL_ARG_VARIANCE, s->variance.mem},
+                              {DNNL_ARG_WORKSPACE, NULL}};
+    const bool relu = norm_with_relu(t, i);
+    if (relu) {
+        TRY(atoll__dnnl_slab(t, asked(s->forward, dnnl_query_workspace_md), &s->workspace, err));
+        args[6].memory = s->workspace.mem;
+    }
+    TRY(atoll__dnnl_step(t, &t->train, s->forward, args, relu ? 7 : 6, err));
     args[4].memory = t->params[s->run_mean].value.mem;
     args[5].memory = t->params[s->run_variance].value.mem;
     return atoll__dnnl_step(t, &t->evaluate, pd, args, 6, err);
@@ -371,9 +433,8 @@ static int norm_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *
     struct node_state *from = source_state(t, i, 0);
     dnnl_batch_normalization_desc_t op;
     dnnl_primitive_desc_t pd = NULL;
-    DNNL_DO(dnnl_batch_normalization_backward_desc_init(&op, dnnl_backward, &from->dst.md,
-                                                        &from->dst.md, BN_EPSILON,
-                                                        dnnl_use_scale | dnnl_use_shift),
+    DNNL_DO(dnnl_batch_normalization_backward_desc_init(
+                &op, dnnl_backward, &from->dst.md, &from->dst.md, BN_EPSILON, norm_flags(t, i)),
             "batch norm gradient");
     TRY(atoll__dnnl_desc(t, &op, s->forward, "batch norm gradient", &pd, err));
     struct target g;
@@ -391,8 +452,9 @@ static int norm_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *
                                     {DNNL_ARG_SHIFT, t->params[s->shift].value.mem},
                                     {DNNL_ARG_DIFF_SRC, g.out.mem},
                                     {DNNL_ARG_DIFF_SCALE, t->params[s->scale].grad.mem},
-                                    {DNNL_ARG_DIFF_SHIFT, t->params[s->shift].grad.mem}};
-    TRY(atoll__dnnl_step(t, &t->backward, pd, args, 9, err));
+                                    {DNNL_ARG_DIFF_SHIFT, t->params[s->shift].grad.mem},
+                                    {DNNL_ARG_WORKSPACE, s->workspace.mem}};
+    TRY(atoll__dnnl_step(t, &t->backward, pd, args, norm_with_relu(t, i) ? 10 : 9, err));
     return close_target(t, &g, err);
 }
 
@@ -420,6 +482,9 @@ static int relu_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *e
     const struct slab *src = &source_state(t, i, 0)->dst;
     if (in_place(t, i)) {
         s->dst = *src;
+        if (norm_with_relu(t, n->in[0])) {
+            return 0;
+        }
     } else {
         TRY(atoll__dnnl_slab(t, &src->md, &s->dst, err));
     }
@@ -447,6 +512,9 @@ static int relu_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *
         from->diff = s->diff;
         from->has_diff = true;
         g.out = s->diff;
+        if (norm_with_relu(t, n->in[0])) {
+            return 0;
+        }
     } else {
         TRY(open_target(t, from, &g, err));
     }
@@ -602,6 +670,10 @@ static int parts_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *
 {
     const struct atoll_net_node *n = &t->net->nodes[i];
     struct node_state *s = &t->nodes[i];
+    if (padded_by_conv(t, i)) {
+        s->dst = source_state(t, i, 0)->dst; /* of the same range */
+        return 0;
+    }
     dnnl_memory_desc_t md;
     TRY(node_md(t, n, parts_tag(t, i), &md, err));
     TRY(atoll__dnnl_slab(t, &md, &s->dst, err));
@@ -617,6 +689,9 @@ static int parts_forward(struct atoll_trainer *t, uint32_t i, struct atoll_err *
 static int parts_backward(struct atoll_trainer *t, uint32_t i, struct atoll_err *err)
 {
     const struct atoll_net_node *n = &t->net->nodes[i];
+    if (padded_by_conv(t, i)) {
+        return 0;
+    }
     for (uint32_t k = 0; k < n->n_in; k++) {
         if (n->in[k] == 0) {
             continue;

@@ -199,6 +199,21 @@ static void pad(void **state)
                   "  - {op: pad, pad: [1, 2, 0, 3]}\n"
                   "  - {op: conv, filters: 4, kernel: 3, padding: valid}\n"));
     check_net(NET("5, 5, 3", "3", "  - {op: pad, pad: [0, 1, 0, 1]}\n"));
+    /* done by the convolution behind it: on the images, behind others, by our own depthwise kernel
+     */
+    check_net(NET("6, 6, 3", "5",
+                  "  - {op: pad, pad: [0, 1, 2, 1]}\n"
+                  "  - {op: conv, filters: 4, kernel: 3, stride: 2, padding: valid}\n"));
+    check_net(NET("6, 6, 3", "16",
+                  "  - {op: conv, filters: 16, kernel: 3, norm: true, activation: relu}\n"
+                  "  - {op: pad, pad: [1, 2, 0, 1]}\n"
+                  "  - {op: conv, filters: 8, kernel: 3, stride: 2, padding: valid, norm: true}\n"
+                  "  - {op: pad, name: p, pad: [2, 1, 1, 4]}\n"
+                  "  - {op: conv, kernel: 5, depthwise: true, padding: valid, bias: true}\n"
+                  "  - {op: pad, name: q, pad: [1, 1, 1, 1]}\n" /* two readers: a copy */
+                  "  - {op: conv, name: c, from: q, filters: 8, kernel: 3, padding: valid}\n"
+                  "  - {op: conv, name: d, from: q, filters: 8, kernel: 3, padding: valid}\n"
+                  "  - {op: add, from: [c, d]}\n"));
 }
 
 static void distillation(void **state)
