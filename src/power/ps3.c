@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ANSWER_MS = 2000, QUIET_MS = 150, LOOK_RECORDS = 400, SILENCE_MS = 2000 };
+enum { ANSWER_MS = 2000, QUIET_MS = 150, LOOK_RECORDS = 400 };
 static const double latency_ns = 5e5, u_latency_ns = 3e5; /* a USB frame or two; assumed */
 
 struct ps3 {
@@ -286,46 +286,28 @@ static void take_stream(void *ctx, const uint8_t *bytes, size_t n, uint64_t arri
     }
 }
 
-static int drain(struct ps3 *p, struct atoll_meter *m, struct atoll_err *err)
+static int drain(void *state, struct atoll_meter *m, struct atoll_err *err)
 {
+    struct ps3 *p = state;
     p->meter = m;
     const int rc = atoll__serial_drain(&p->port, take_stream, p, err);
     p->meter = NULL;
     return rc;
 }
 
-static int wait_for(struct ps3 *p, struct atoll_meter *m, double scans, struct atoll_err *err)
-{
-    int rc = drain(p, m, err);
-    uint64_t had = m->next;
-    uint64_t since_ns = atoll_now_ns();
-    while (rc == 0 && (m->first == UINT64_MAX || (double)m->next < scans)) {
-        if (m->next != had) {
-            had = m->next;
-            since_ns = atoll_now_ns();
-        } else if (atoll_now_ns() - since_ns > atoll__serial_ms(SILENCE_MS)) {
-            return atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms",
-                              p->port.path, SILENCE_MS);
-        }
-        atoll__serial_pause();
-        rc = drain(p, m, err);
-    }
-    return rc;
-}
-
 static int ps3_start(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
 {
     struct ps3 *p = state;
-    if (atoll_now_ns() - t_ns > atoll__serial_ms(60000)) {
-        return atoll_fail(err, ATOLL_EUSAGE,
-                          "meter %s: measures in real time; a simulated device runs in its own "
-                          "(use the synth meter)",
-                          p->port.path);
+    int rc = atoll__serial_now(&p->port, t_ns, err);
+    if (rc != 0) {
+        return rc;
     }
     /* it streams since open; what came until now has no use */
-    int rc = atoll__serial_drain(&p->port, take_nothing, p, err);
+    rc = atoll__serial_drain(&p->port, take_nothing, p, err);
     atoll__ps3_stream_init(&p->stream);
-    return rc == 0 ? wait_for(p, m, 2.0 * m->half_window + 0.2 * m->setup.rate_hz, err) : rc;
+    return rc == 0 ? atoll__serial_wait(&p->port, m, 2.0 * m->half_window + 0.2 * m->setup.rate_hz,
+                                        drain, p, err)
+                   : rc;
 }
 
 static int ps3_advance(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
@@ -336,11 +318,7 @@ static int ps3_advance(void *state, struct atoll_meter *m, uint64_t t_ns, struct
     (void)pthread_mutex_lock(&p->port.lock);
     const uint64_t last_ns = p->port.last_arrival_ns;
     (void)pthread_mutex_unlock(&p->port.lock);
-    if (rc == 0 && atoll_now_ns() - last_ns > atoll__serial_ms(SILENCE_MS)) {
-        rc = atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms", p->port.path,
-                        SILENCE_MS);
-    }
-    return rc;
+    return rc ? rc : atoll__serial_silent(&p->port, last_ns, err);
 }
 
 static int ps3_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t scans,
@@ -348,7 +326,9 @@ static int ps3_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t 
 {
     struct ps3 *p = state;
     int rc = drain(p, m, err);
-    rc = rc == 0 ? wait_for(p, m, atoll__power_node(m, t_ns) + scans, err) : rc;
+    rc = rc == 0
+             ? atoll__serial_wait(&p->port, m, atoll__power_node(m, t_ns) + scans, drain, p, err)
+             : rc;
     (void)command(p, 'T', NULL);
     return rc;
 }

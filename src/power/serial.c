@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SILENCE_MS = 2000, MAP_FRAMES = 8 };
+enum { MAP_FRAMES = 8 };
 /* A rail that nobody measures: supplies promise +-5 %; as a rectangle. */
 static const double rail_frac = 0.05 / 1.7320508075688772;
 
@@ -98,8 +98,9 @@ static void take(void *ctx, const uint8_t *bytes, size_t n, uint64_t arrival_ns)
     atoll_meter_push(s->meter, bytes, n, arrival_ns);
 }
 
-static int drain(struct serial *s, struct atoll_meter *m, struct atoll_err *err)
+static int drain(void *state, struct atoll_meter *m, struct atoll_err *err)
 {
+    struct serial *s = state;
     s->meter = m;
     const int rc = atoll__serial_drain(&s->port, take, s, err);
     s->meter = NULL;
@@ -150,48 +151,26 @@ static void serial_frame(void *state, struct atoll_meter *m, const struct atoll_
     }
 }
 
-/* Waits until the meter has taken in `scans` scans, or fails. */
-static int wait_for(struct serial *s, struct atoll_meter *m, double scans, struct atoll_err *err)
-{
-    int rc = drain(s, m, err);
-    uint64_t had = m->next;
-    uint64_t since_ns = atoll_now_ns();
-    while (rc == 0 && (m->first == UINT64_MAX || (double)m->next < scans)) {
-        if (m->next != had) {
-            had = m->next;
-            since_ns = atoll_now_ns();
-        } else if (atoll_now_ns() - since_ns > atoll__serial_ms(SILENCE_MS)) {
-            return atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms",
-                              s->port.path, SILENCE_MS);
-        }
-        atoll__serial_pause();
-        rc = drain(s, m, err);
-    }
-    return rc;
-}
-
 static int serial_start(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
 {
     struct serial *s = state;
     const uint64_t now_ns = atoll_now_ns();
-    if (now_ns - t_ns > atoll__serial_ms(60000)) {
-        return atoll_fail(err, ATOLL_EUSAGE,
-                          "meter %s: measures in real time; a simulated device runs in its own "
-                          "(use the synth meter)",
-                          s->port.path);
+    int rc = atoll__serial_now(&s->port, t_ns, err);
+    if (rc != 0) {
+        return rc;
     }
     /* the answer to SET, so that scans are read although the line may lose the next CONFIG */
     struct atoll_wire_frame known = {.type = ATOLL_WIRE_CONFIG, .config = s->config};
     uint8_t bytes[ATOLL_WIRE_FRAME_MAX];
     atoll_meter_push(m, bytes, atoll_wire_encode(&known, bytes), now_ns);
-    int rc = atoll__serial_run(s, true, err);
+    rc = atoll__serial_run(s, true, err);
     s->running = rc == 0;
     (void)pthread_mutex_lock(&s->port.lock);
     s->port.ping = true;
     (void)pthread_mutex_unlock(&s->port.lock);
     /* scans in front of the first marker, and time for the first answers to PING */
     const double first = 2.0 * m->half_window + 0.3 * m->setup.rate_hz;
-    return rc == 0 ? wait_for(s, m, first, err) : rc;
+    return rc == 0 ? atoll__serial_wait(&s->port, m, first, drain, s, err) : rc;
 }
 
 static int serial_advance(void *state, struct atoll_meter *m, uint64_t t_ns, struct atoll_err *err)
@@ -202,11 +181,7 @@ static int serial_advance(void *state, struct atoll_meter *m, uint64_t t_ns, str
     (void)pthread_mutex_lock(&s->port.lock);
     const uint64_t last_ns = s->port.last_arrival_ns;
     (void)pthread_mutex_unlock(&s->port.lock);
-    if (rc == 0 && atoll_now_ns() - last_ns > atoll__serial_ms(SILENCE_MS)) {
-        rc = atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms", s->port.path,
-                        SILENCE_MS);
-    }
-    return rc;
+    return rc ? rc : atoll__serial_silent(&s->port, last_ns, err);
 }
 
 static int serial_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32_t scans,
@@ -214,7 +189,9 @@ static int serial_stop(void *state, struct atoll_meter *m, uint64_t t_ns, uint32
 {
     struct serial *s = state;
     int rc = drain(s, m, err);
-    rc = rc == 0 ? wait_for(s, m, atoll__power_node(m, t_ns) + scans, err) : rc;
+    rc = rc == 0
+             ? atoll__serial_wait(&s->port, m, atoll__power_node(m, t_ns) + scans, drain, s, err)
+             : rc;
     (void)pthread_mutex_lock(&s->port.lock);
     s->port.ping = false;
     (void)pthread_mutex_unlock(&s->port.lock);

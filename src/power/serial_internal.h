@@ -44,6 +44,14 @@ int atoll__serial_drain(struct serial_port *p,
                         void *ctx, struct atoll_err *err);
 /** Sleeps for some milliseconds, or until something arrives. */
 void atoll__serial_pause(void);
+/** ATOLL_EUSAGE where `t_ns` is the time of a simulated device and not this machine's. */
+int atoll__serial_now(const struct serial_port *p, uint64_t t_ns, struct atoll_err *err);
+/** ATOLL_EDEVICE where nothing came since `since_ns`, for too long. */
+int atoll__serial_silent(const struct serial_port *p, uint64_t since_ns, struct atoll_err *err);
+/** Drains until the meter has taken in `scans` scans; ATOLL_EDEVICE when none come any more. */
+int atoll__serial_wait(struct serial_port *p, struct atoll_meter *m, double scans,
+                       int (*drain)(void *state, struct atoll_meter *m, struct atoll_err *err),
+                       void *state, struct atoll_err *err);
 
 /** The device, as it introduced itself. */
 struct serial {

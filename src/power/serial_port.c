@@ -281,3 +281,45 @@ void atoll__serial_pause(void)
     const struct timespec t = {.tv_nsec = 2000000};
     (void)nanosleep(&t, NULL);
 }
+
+int atoll__serial_now(const struct serial_port *p, uint64_t t_ns, struct atoll_err *err)
+{
+    if (atoll_now_ns() - t_ns > atoll__serial_ms(60000)) {
+        return atoll_fail(err, ATOLL_EUSAGE,
+                          "meter %s: measures in real time; a simulated device runs in its own "
+                          "(use the synth meter)",
+                          p->path);
+    }
+    return 0;
+}
+
+int atoll__serial_silent(const struct serial_port *p, uint64_t since_ns, struct atoll_err *err)
+{
+    enum { SILENCE_MS = 2000 };
+    if (atoll_now_ns() - since_ns > atoll__serial_ms(SILENCE_MS)) {
+        return atoll_fail(err, ATOLL_EDEVICE, "meter %s: has been silent for %d ms", p->path,
+                          SILENCE_MS);
+    }
+    return 0;
+}
+
+int atoll__serial_wait(struct serial_port *p, struct atoll_meter *m, double scans,
+                       int (*drain)(void *state, struct atoll_meter *m, struct atoll_err *err),
+                       void *state, struct atoll_err *err)
+{
+    int rc = drain(state, m, err);
+    uint64_t had = m->next;
+    uint64_t since_ns = atoll_now_ns();
+    while (rc == 0 && (m->first == UINT64_MAX || (double)m->next < scans)) {
+        if (m->next != had) {
+            had = m->next;
+            since_ns = atoll_now_ns();
+        }
+        rc = atoll__serial_silent(p, since_ns, err);
+        if (rc == 0) {
+            atoll__serial_pause();
+            rc = drain(state, m, err);
+        }
+    }
+    return rc;
+}
