@@ -96,8 +96,8 @@ static void print_coverage(const struct fit *f, const char *name, const struct c
         const double ms[] = {r->family_out_ms, r->host_out_ms};
         const double u95[] = {r->family_out_u95_ms, r->host_out_u95_ms};
         for (int k = 0; k < 2 && chosen(r, c); k++) {
-            n[k] += isfinite(ms[k]);
-            in[k] += isfinite(ms[k]) && fabs(ms[k] - r->ms) <= u95[k] + r->half_ms;
+            n[k] += isfinite(ms[k]) ? 1 : 0;
+            in[k] += isfinite(ms[k]) && fabs(ms[k] - r->ms) <= u95[k] + r->half_ms ? 1 : 0;
         }
     }
     if (n[0] > 0 && n[1] > 0) {

@@ -587,7 +587,7 @@ static void equals_brute_force(void **state)
             }
             atoll_plan_close(&p);
         }
-        feasible += isfinite(best.value[0]);
+        feasible += isfinite(best.value[0]) ? 1 : 0;
         best.first = (enum atoll_objective)atoll_rng_below(&r, 3);
         best.then = (enum atoll_objective)((best.first + 1 + atoll_rng_below(&r, 2)) % 3);
         const double tolerance = 0.05 * (double)atoll_rng_below(&r, 4);
